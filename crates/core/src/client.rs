@@ -167,8 +167,7 @@ pub struct ClientBuilder {
 }
 
 impl Client {
-    /// Creates a client with the default transport, clock and random number generator, and the
-    /// connection's store.
+    /// Creates a client with the connection's store and defaults for everything else.
     ///
     /// # Errors
     ///
@@ -200,8 +199,10 @@ impl Client {
         &self.0.connection
     }
 
-    /// Returns a token that is valid for at least the connection's `min_valid_s`, if the vendor
-    /// issues tokens that long.
+    /// Returns a token that is valid for at least the connection's `min_valid_s`.
+    ///
+    /// The cached token is returned if it is valid long enough. If the vendor issues tokens that
+    /// hardly live longer than `min_valid_s`, each is used for half of its lifetime.
     ///
     /// # Errors
     ///
@@ -270,7 +271,7 @@ impl Client {
         TokenFuture::new(&self.0, DEFAULT_WANT)
     }
 
-    /// Returns a token that is valid for at least this long, if the vendor issues tokens that long.
+    /// Like [`Client::token`], for a token that is valid for at least `min_valid`.
     ///
     /// # Errors
     ///
@@ -299,12 +300,45 @@ impl Client {
     }
 
     /// Returns this client's counters.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use countersign_core::{Connection, Client, Profile, Request, Response, SendError, Settings, Transport};
+    /// # #[derive(Debug)]
+    /// # struct Canned;
+    /// # impl Transport for Canned {
+    /// #     fn send(&self, _: &Request) -> Result<Response, SendError> {
+    /// #         Ok(Response::new(200, [], r#"{"access_token":"t0ken","expires_in":3600}"#))
+    /// #     }
+    /// # }
+    /// # let profile = Profile::from_toml(r#"
+    /// #     id = "acme"
+    /// #     name = "Acme"
+    /// #     documentation = "https://acme.example/docs"
+    /// #     environments.production.base_url = "https://login.acme.example"
+    /// #     endpoints.token = "{base_url}/token"
+    /// #     grants.client-credentials.client_auth = ["post"]
+    /// # "#)?;
+    /// # let settings = Settings::from_pairs([
+    /// #     ("provider", "acme"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// # ])?;
+    /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
+    /// # let client = Client::builder(connection).transport(Arc::new(Canned)).build()?;
+    /// client.token()?;
+    /// client.token()?;
+    /// let counts = client.counts();
+    /// assert_eq!((counts.minted, counts.hits), (1, 1));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn counts(&self) -> Counts {
         self.0.counters.counts()
     }
 
-    /// Returns the last events in the history of the connection's grant, oldest first: who
-    /// refreshed when, and how it ended. They contain no token.
+    /// Returns the last events in the history of the connection's grant, oldest first.
+    ///
+    /// They say who refreshed when, and how it ended. They contain no token.
     ///
     /// # Errors
     ///
@@ -361,8 +395,9 @@ impl Client {
         })
     }
 
-    /// Returns whether a refresh token is stored. Without one, a person has to log in again when
-    /// the access token expires.
+    /// Returns whether a refresh token is stored.
+    ///
+    /// Without one, a person has to log in again when the access token expires.
     ///
     /// # Errors
     ///
@@ -388,8 +423,9 @@ impl Client {
         })
     }
 
-    /// Like [`Client::identity`], for a token that you already have. Another token is requested
-    /// only if the vendor rejects this one.
+    /// Like [`Client::identity`], for a token that you already have.
+    ///
+    /// Another token is requested only if the vendor rejects this one.
     ///
     /// # Errors
     ///
@@ -420,6 +456,43 @@ impl ClientBuilder {
     }
 
     /// Sets the clock.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use countersign_core::{Connection, Client, Profile, Request, Response, SendError, Settings, Transport};
+    /// # #[derive(Debug)]
+    /// # struct Canned;
+    /// # impl Transport for Canned {
+    /// #     fn send(&self, _: &Request) -> Result<Response, SendError> {
+    /// #         Ok(Response::new(200, [], r#"{"access_token":"t0ken","expires_in":3600}"#))
+    /// #     }
+    /// # }
+    /// # let profile = Profile::from_toml(r#"
+    /// #     id = "acme"
+    /// #     name = "Acme"
+    /// #     documentation = "https://acme.example/docs"
+    /// #     environments.production.base_url = "https://login.acme.example"
+    /// #     endpoints.token = "{base_url}/token"
+    /// #     grants.client-credentials.client_auth = ["post"]
+    /// # "#)?;
+    /// # let settings = Settings::from_pairs([
+    /// #     ("provider", "acme"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// # ])?;
+    /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
+    /// use std::time::Duration;
+    /// use countersign_core::ManualClock;
+    ///
+    /// let clock = Arc::new(ManualClock::at(1_700_000_000));
+    /// let builder = Client::builder(connection).transport(Arc::new(Canned));
+    /// let client = builder.clock(clock.clone()).build()?;
+    /// client.token()?;
+    /// assert!(client.fresh().is_some());
+    /// clock.advance(Duration::from_secs(3600));
+    /// assert!(client.fresh().is_none());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
@@ -434,6 +507,42 @@ impl ClientBuilder {
     }
 
     /// Sets the store. Overrides the setting `store`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use countersign_core::{Connection, Client, Profile, Request, Response, SendError, Settings, Transport};
+    /// # #[derive(Debug)]
+    /// # struct Canned;
+    /// # impl Transport for Canned {
+    /// #     fn send(&self, _: &Request) -> Result<Response, SendError> {
+    /// #         Ok(Response::new(200, [], r#"{"access_token":"t0ken","expires_in":3600}"#))
+    /// #     }
+    /// # }
+    /// # let profile = Profile::from_toml(r#"
+    /// #     id = "acme"
+    /// #     name = "Acme"
+    /// #     documentation = "https://acme.example/docs"
+    /// #     environments.production.base_url = "https://login.acme.example"
+    /// #     endpoints.token = "{base_url}/token"
+    /// #     grants.client-credentials.client_auth = ["post"]
+    /// # "#)?;
+    /// # let settings = Settings::from_pairs([
+    /// #     ("provider", "acme"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// # ])?;
+    /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
+    /// use countersign_core::{MemoryStore, Source};
+    ///
+    /// let store = Arc::new(MemoryStore::new());
+    /// let client = || {
+    ///     let builder = Client::builder(connection.clone()).transport(Arc::new(Canned));
+    ///     builder.store(store.clone()).build()
+    /// };
+    /// client()?.token()?;
+    /// assert_eq!(client()?.token()?.source(), Source::Store);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     #[must_use]
     pub fn store(mut self, store: Arc<dyn Store>) -> Self {
         self.store = Some(store);
@@ -466,8 +575,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets where to remember, apart from the store, that the setting `refresh_token` was spent. A
-    /// client whose store was lost doesn't send it again.
+    /// Sets where to remember, apart from the store, that the setting `refresh_token` was spent.
+    ///
+    /// A client whose store was lost doesn't send it again.
     #[must_use]
     pub fn spent_seeds(mut self, spent: Arc<dyn SpentSeeds>) -> Self {
         self.spent_seeds = Some(spent);
@@ -477,6 +587,46 @@ impl ClientBuilder {
     /// Sets a function to call after each durable change, on the thread that made it.
     ///
     /// It must not wait for a token of the same client.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use countersign_core::{Connection, Client, Profile, Request, Response, SendError, Settings, Transport};
+    /// # #[derive(Debug)]
+    /// # struct Canned;
+    /// # impl Transport for Canned {
+    /// #     fn send(&self, _: &Request) -> Result<Response, SendError> {
+    /// #         Ok(Response::new(200, [], r#"{"access_token":"t0ken","expires_in":3600}"#))
+    /// #     }
+    /// # }
+    /// # let profile = Profile::from_toml(r#"
+    /// #     id = "acme"
+    /// #     name = "Acme"
+    /// #     documentation = "https://acme.example/docs"
+    /// #     environments.production.base_url = "https://login.acme.example"
+    /// #     endpoints.token = "{base_url}/token"
+    /// #     grants.client-credentials.client_auth = ["post"]
+    /// # "#)?;
+    /// # let settings = Settings::from_pairs([
+    /// #     ("provider", "acme"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// # ])?;
+    /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
+    /// use std::sync::Mutex;
+    /// use countersign_core::{Change, Source};
+    ///
+    /// let obtained = Arc::new(Mutex::new(Vec::new()));
+    /// let log = Arc::clone(&obtained);
+    /// let builder = Client::builder(connection).transport(Arc::new(Canned));
+    /// let builder = builder.on_change(move |change| {
+    ///     if let Change::Obtained { token, .. } = change {
+    ///         log.lock().unwrap().push(token.source());
+    ///     }
+    /// });
+    /// builder.build()?.token()?;
+    /// assert_eq!(*obtained.lock().unwrap(), [Source::Minted]);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     #[must_use]
     pub fn on_change(mut self, listener: impl Fn(&Change) + Send + Sync + 'static) -> Self {
         self.listener = Some(Arc::new(listener));
@@ -568,8 +718,9 @@ impl ClientBuilder {
 }
 
 impl Inner {
-    /// Returns how much of a token's lifetime must be left to use it without a refresh: the
-    /// connection's `min_valid_s` plus this client's share of the jitter.
+    /// Returns how much of a token's lifetime must be left to use it without a refresh.
+    ///
+    /// This is the connection's `min_valid_s` plus this client's share of the jitter.
     fn early(&self, token: &Token) -> Duration {
         const MAX_SPREAD: Duration = Duration::from_secs(60);
         let spread = (token.facts().lifetime.length / 20).min(MAX_SPREAD);
@@ -605,8 +756,9 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Builds the error for a response whose access token has already expired. No API accepts such a
-/// token. The response's new refresh token, if any, is stored.
+/// Builds the error for a response whose access token has already expired.
+///
+/// No API accepts such a token. The response's new refresh token, if any, is stored.
 pub(crate) fn born_expired(connection: &Connection) -> Error {
     let vendor = &connection.profile().name;
     let message = format!(

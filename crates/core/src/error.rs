@@ -493,8 +493,9 @@ impl std::error::Error for Error {
     }
 }
 
-/// Adds the verdict, and the setting that the error is about. If a signer's error was an
-/// [`Error`], it is returned unchanged.
+/// Adds the verdict, and the setting that the error is about.
+///
+/// If a signer's error was an [`Error`], it is returned unchanged.
 impl From<jose::Error> for Error {
     fn from(error: jose::Error) -> Self {
         use jose::ErrorKind as Kind;

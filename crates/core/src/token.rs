@@ -185,16 +185,18 @@ pub(crate) struct Lifetime {
 }
 
 impl Lifetime {
-    /// The length for a token whose expiry is unknown and that nothing can renew: it is used until
-    /// an API rejects it. A guess must not end it sooner.
+    /// The length for a token whose expiry is unknown and that nothing can renew.
+    ///
+    /// It is used until an API rejects it. A guess must not end it sooner.
     pub(crate) const UNTIL_REJECTED: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
 
     pub(crate) fn end_unix_s(self) -> i64 {
         self.obtained.unix_s() + self.length.as_secs() as i64
     }
 
-    /// Returns the rest by the clock on which more time has passed, so that neither a wall clock
-    /// that was set back nor a sleeping machine makes a token last longer.
+    /// Returns how much is left by the clock on which more time has passed.
+    ///
+    /// Neither a wall clock that was set back nor a sleeping machine makes a token last longer.
     pub(crate) fn remaining(self, now: Moment) -> Duration {
         if self.length == Self::UNTIL_REJECTED {
             return self.length;
@@ -211,8 +213,9 @@ impl Lifetime {
 pub struct TokenResponse {
     /// The access token.
     pub access_token: Secret,
-    /// The scheme for the `Authorization` header: `Bearer`, unless the profile maps the response's
-    /// `token_type` to another one
+    /// The scheme for the `Authorization` header.
+    ///
+    /// It is `Bearer`, unless the profile maps the response's `token_type` to another one
     /// ([`ResponseRules::token_types`](crate::profile::ResponseRules)).
     pub token_type: String,
     /// The lifetime, if the response states it, or else the `exp` of a JWT access token.

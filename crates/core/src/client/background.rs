@@ -34,8 +34,7 @@ impl Stop {
 }
 
 impl Client {
-    /// Refreshes the token before it expires, so that no caller has to wait, until stopped or
-    /// [drained](Client::drain).
+    /// Refreshes the token before callers need it, until stopped or [drained](Client::drain).
     ///
     /// This blocks the calling thread; the client starts none for it. A failed refresh is retried,
     /// with longer and longer pauses. The loop ends if a retry can't help, such as when a person

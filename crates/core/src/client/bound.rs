@@ -10,8 +10,10 @@ use super::{Client, Inner};
 use crate::{Connection, Error, ErrorKind, Verdict};
 
 impl Client {
-    /// Returns the longest time that a call of this client takes: five times the connection's
-    /// `timeout_ms` plus 60 s of real time. Most calls return much sooner.
+    /// Returns the longest time that a call of this client takes.
+    ///
+    /// It is five times the connection's `timeout_ms` plus 60 s of real time. Most calls return
+    /// much sooner.
     ///
     /// The bound holds for every method that may use the store or send a request, and for the
     /// futures of [`Client::token_async`], whatever the store, the transport, the signer and other
@@ -23,14 +25,17 @@ impl Client {
 }
 
 impl Inner {
-    /// Returns the sum of the bounds of everything that a call may wait for: a lease, the deadline
-    /// of a lost attempt, two requests and the store.
+    /// Returns the longest time that a call takes.
+    ///
+    /// It covers everything that a call may wait for: a lease, the deadline of a lost attempt, two
+    /// requests and the store.
     pub(super) fn max_wait(&self) -> Duration {
         self.max_wait.unwrap_or_else(|| max_wait(&self.connection))
     }
 
-    /// Runs `work` on a thread of its own and waits for it for at most [`Inner::max_wait`]. `what`
-    /// names the work in errors.
+    /// Runs `work` on a thread of its own, and waits for it for at most [`Inner::max_wait`].
+    ///
+    /// `what` names the work in errors.
     pub(super) fn bounded<T: Send + 'static>(
         this: &Arc<Self>,
         what: &str,

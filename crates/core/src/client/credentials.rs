@@ -50,8 +50,10 @@ impl Credentials {
 }
 
 impl Inner {
-    /// Reads the files of secrets again if they have changed. If one can't be used, for example
-    /// because it is being written, the previous secrets stay in use.
+    /// Reads the files of secrets again if they have changed.
+    ///
+    /// If one can't be used, for example because it is being written, the previous secrets stay in
+    /// use.
     pub(super) fn reread_changed(&self) {
         self.reread(false);
     }

@@ -27,8 +27,7 @@ pub enum Revocation {
 }
 
 impl Client {
-    /// Revokes the token at the vendor, if the vendor supports that, and deletes it from the store,
-    /// together with damaged copies of the record.
+    /// Revokes the token at the vendor, and deletes it and damaged copies of it from the store.
     ///
     /// If the vendor can't be reached or rejects the request ([`Revocation::Failed`]), the token
     /// and the damaged copies are kept, because otherwise nobody could revoke the grant any more.
@@ -97,8 +96,10 @@ impl Inner {
         Ok(revocation)
     }
 
-    /// Revokes the tokens of earlier logins, and removes the revoked ones from the list. Stops when
-    /// there is no time left for the current grant and, without `force`, at the first failure.
+    /// Revokes the tokens of earlier logins, and removes the revoked ones from the list.
+    ///
+    /// Stops when there is no time left for the current grant and, without `force`, at the first
+    /// failure.
     fn revoke_earlier(
         &self,
         left: &mut Vec<Unrevoked>,

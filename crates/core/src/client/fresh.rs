@@ -48,16 +48,17 @@ pub struct Cached {
     clock: Arc<dyn Clock>,
 }
 
-/// How long the result of a check of both clocks holds. If the wall clock is set back to a time
-/// within this span, that goes unnoticed for at most this long.
+/// How long the result of a check of both clocks holds.
+///
+/// If the wall clock is set back to a time within this span, that goes unnoticed for at most this
+/// long.
 const CHECK_MS: i64 = 1000;
 
 /// How far the coarse clock may be behind the clock of the check.
 const LAG_MS: i64 = 20;
 
 impl Shown {
-    /// Returns the token if more than `early` of it was left at the last check, at most a second
-    /// ago.
+    /// Returns the token if it was fresh at the last check, at most a second ago.
     #[inline]
     pub(super) fn fresh(&self, clock: &dyn Clock) -> Option<Fresh<'_>> {
         let guard = self.0.load();
@@ -204,8 +205,10 @@ impl std::fmt::Debug for Fresh<'_> {
     }
 }
 
-/// Returns how much of a token's lifetime must be left for a caller that wants `wanted`. If the
-/// whole lifetime is hardly longer than that, half of it is enough: a new token would be no better.
+/// Returns how much of a token's lifetime must be left for a caller that wants `wanted`.
+///
+/// If the whole lifetime is hardly longer than that, half of it is enough: a new token would be no
+/// better.
 pub(super) fn enough_of(token: &Token, wanted: Duration) -> Duration {
     let whole = token.facts().lifetime.length;
     match wanted < whole.mul_f32(0.9) {

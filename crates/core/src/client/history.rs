@@ -163,8 +163,9 @@ impl Rest {
     /// The longest pause that a client observes, even if a server asks for more.
     pub(super) const MAX: Duration = Duration::from_secs(24 * 3600);
 
-    /// Returns the rest of the pause. A wrong clock of the store must not make it longer than the
-    /// server asked for.
+    /// Returns the rest of the pause.
+    ///
+    /// A wrong clock of the store must not make it longer than the server asked for.
     pub(super) fn left(&self, now_ms: i64) -> Duration {
         const OLD_RECORDS_MS: i64 = 900_000;
         let max = self.wait_ms.unwrap_or(OLD_RECORDS_MS);

@@ -132,11 +132,11 @@ impl RecordSummary {
         &self.provider
     }
 
-    /// Returns the settings that identify the grant, by name: `environment`, `client_id`,
-    /// `subject`, `extra.NAME` and so on.
+    /// Returns the settings that identify the grant, by name.
     ///
-    /// They distinguish the records of connections with the same name. Secrets are omitted or
-    /// replaced by fingerprints. Records of earlier versions have no settings.
+    /// These are `environment`, `client_id`, `subject`, `extra.NAME` and so on. They distinguish
+    /// the records of connections with the same name. Secrets are omitted or replaced by
+    /// fingerprints. Records of earlier versions have no settings.
     pub fn settings(&self) -> &Extra {
         &self.record.settings
     }
@@ -171,8 +171,9 @@ impl RecordSummary {
         self.record.identity.as_ref()
     }
 
-    /// Returns the mark of the token's grant. Each login has another mark. Records of earlier
-    /// versions have none.
+    /// Returns the mark of the token's grant, which differs for each login.
+    ///
+    /// Records of earlier versions have none.
     pub fn grant(&self) -> Option<&str> {
         self.record.grant.as_deref()
     }
@@ -217,14 +218,16 @@ impl RecordSummary {
         })
     }
 
-    /// Returns whether the grant was logged out, but the vendor has not revoked it yet. Clients
-    /// don't return its token.
+    /// Returns whether the grant was logged out, but the vendor has not revoked it yet.
+    ///
+    /// Clients don't return its token.
     pub fn is_logged_out(&self) -> bool {
         self.record.logged_out
     }
 
-    /// Returns how many tokens of earlier logins are still to be revoked. Clients don't return
-    /// them. [`crate::Client::forget`] revokes them.
+    /// Returns how many tokens of earlier logins are still to be revoked.
+    ///
+    /// Clients don't return them. [`crate::Client::forget`] revokes them.
     pub fn unrevoked(&self) -> usize {
         self.record.unrevoked.len()
     }

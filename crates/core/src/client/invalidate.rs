@@ -11,14 +11,48 @@ use crate::token::Lifetime;
 use crate::{Secret, Token};
 
 impl Client {
-    /// Reports that an API rejected this token (401). The token is not returned again, neither from
-    /// the cache nor from the store, and the next call requests a new one. If the token has already
-    /// been replaced, the newer one is not affected.
+    /// Reports that an API rejected this token (401), so that the next call requests a new one.
+    ///
+    /// The token is not returned again, neither from the cache nor from the store. If it has
+    /// already been replaced, the newer one is not affected.
     ///
     /// A token that itself replaced a rejected one is kept for its first minute, so that an API
     /// that rejects every token doesn't cost one token request per call. During that minute callers
     /// get the same token again, and [`Client::events`] has a [`What::RejectedAgain`].
     /// [`Client::refresh_now`] always requests a new token.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use countersign_core::{Connection, Client, Profile, Request, Response, SendError, Settings, Transport};
+    /// # #[derive(Debug)]
+    /// # struct Canned;
+    /// # impl Transport for Canned {
+    /// #     fn send(&self, _: &Request) -> Result<Response, SendError> {
+    /// #         Ok(Response::new(200, [], r#"{"access_token":"t0ken","expires_in":3600}"#))
+    /// #     }
+    /// # }
+    /// # let profile = Profile::from_toml(r#"
+    /// #     id = "acme"
+    /// #     name = "Acme"
+    /// #     documentation = "https://acme.example/docs"
+    /// #     environments.production.base_url = "https://login.acme.example"
+    /// #     endpoints.token = "{base_url}/token"
+    /// #     grants.client-credentials.client_auth = ["post"]
+    /// # "#)?;
+    /// # let settings = Settings::from_pairs([
+    /// #     ("provider", "acme"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// # ])?;
+    /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
+    /// # let client = Client::builder(connection).transport(Arc::new(Canned)).build()?;
+    /// let token = client.token()?;
+    /// // An API rejected the token: 401 Unauthorized.
+    /// client.invalidate(&token);
+    /// client.token()?;
+    /// assert_eq!(client.counts().minted, 2);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn invalidate(&self, token: &Token) {
         self.invalidate_access_token(token.secret());
     }
@@ -46,8 +80,10 @@ impl Inner {
         token.is_some_and(|token| self.single_flight.has_refused(token.secret()))
     }
 
-    /// Returns the stored token if an API rejected it and it is too young to be replaced. The token
-    /// this client remembers doesn't count: another process may have logged out since.
+    /// Returns the stored token if an API rejected it and it is too young to be replaced.
+    ///
+    /// The token that this client remembers doesn't count: another process may have logged out
+    /// since.
     pub(super) fn not_yet_replaceable(
         &self,
         lease: &Held<'_>,
@@ -65,8 +101,9 @@ impl Inner {
         Some(self.hand_out_again(token))
     }
 
-    /// Like [`Inner::not_yet_replaceable`], for when the store fails and the grant doesn't need
-    /// one: falls back to the token this client remembers.
+    /// Like [`Inner::not_yet_replaceable`], with the token that this client remembers.
+    ///
+    /// This is for grants that don't need a store, when the store fails.
     pub(super) fn remembered_not_yet_replaceable(&self, want: Want) -> Option<Token> {
         let token = self.single_flight.last_rejected()?;
         let again = !want.force && self.is_young_and_rejected(&token, want);

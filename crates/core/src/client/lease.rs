@@ -29,13 +29,16 @@ pub(super) struct Held<'a> {
 }
 
 impl Inner {
-    /// Fails in a forked child. The parent's threads don't exist there, so that their work never
-    /// ends and the locks they held stay locked.
+    /// Fails in a forked child.
+    ///
+    /// The parent's threads don't exist there, so that their work never ends and the locks they
+    /// held stay locked.
     pub(super) fn check_process(&self) -> Result<(), Error> {
         check_process(&self.connection, self.process)
     }
 
     /// Waits for the lease, for at most a little longer than another holder's request can take.
+    ///
     /// Gives up early if `give_up` returns `true`.
     pub(super) fn lease(&self, give_up: impl Fn() -> bool) -> Result<Held<'_>, Error> {
         self.lease_of(self.key, give_up)

@@ -64,8 +64,7 @@ impl Inner {
     }
 }
 
-/// Returns whether the login requested none of the scopes that the vendor issues a refresh token
-/// for.
+/// Returns whether the login requested no scope that the vendor issues a refresh token for.
 fn lacks_refresh_scope(connection: &Connection) -> bool {
     let wanted = &connection.rules().refresh_scopes;
     let asked = connection.scopes();
@@ -84,8 +83,9 @@ pub(super) fn damaged(connection: &Connection, place: &str) -> Error {
     asks_for_login(connection, error)
 }
 
-/// Builds the error for a configured refresh token that may be spent. It is not sent again, because
-/// a strict server would revoke the grant.
+/// Builds the error for a configured refresh token that may be spent.
+///
+/// It is not sent again, because a strict server would revoke the grant.
 pub(super) fn spent_seed(connection: &Connection, place: &str) -> Error {
     let label = connection.label();
     let message = format!(

@@ -201,8 +201,9 @@ impl Record {
         })
     }
 
-    /// Returns the tokens that the next record must still revoke. A new login replaces a grant that
-    /// was logged out, but does not revoke it.
+    /// Returns the tokens that the next record must still revoke.
+    ///
+    /// A new login replaces a grant that was logged out, but does not revoke it.
     pub(super) fn unrevoked_before(&self) -> Vec<Unrevoked> {
         let own = self.logged_out.then(|| self.held()).flatten();
         let mut all: Vec<_> = self.unrevoked.iter().cloned().chain(own).collect();
@@ -432,8 +433,9 @@ impl WrittenToken {
     }
 }
 
-/// Returns the mark that an identity is bound to: the grant it was read with, and the settings that
-/// select it.
+/// Returns the mark that an identity is bound to.
+///
+/// It combines the grant that the identity was read with and the settings that select it.
 pub(super) fn identity_mark(token: &Token, asks_for: Option<&str>) -> String {
     StoreKey::of([token.facts().grant.as_str(), asks_for.unwrap_or_default()]).to_hex()
 }

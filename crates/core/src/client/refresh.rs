@@ -189,8 +189,10 @@ impl Inner {
         }
     }
 
-    /// Returns the mark of a request's grant: the record's mark if the request sends the record's
-    /// refresh token, or else a mark that is derived from the grant.
+    /// Returns the mark of a request's grant.
+    ///
+    /// If the request sends the record's refresh token, this is the record's mark. Otherwise it is
+    /// derived from the grant.
     pub(super) fn grant_mark(&self, grant: &Grant, record: Option<&Record>) -> String {
         match grant {
             Grant::RefreshToken(token) => record
@@ -249,8 +251,9 @@ impl Inner {
         })
     }
 
-    /// Returns whether the server may have rejected an assertion because its clock differs from
-    /// ours. If so, later assertions follow the server's clock.
+    /// Returns whether a different clock may be why the server rejected an assertion.
+    ///
+    /// If so, later assertions follow the server's clock.
     pub(super) fn follow_the_servers_clock(&self, rejection: &Rejection) -> bool {
         const NOTABLE_S: i64 = 20;
         // Beyond this, this machine's clock is wrong, and hiding that wouldn't help.
@@ -320,7 +323,7 @@ impl Inner {
 
     pub(super) fn identity(&self, token: &Token) -> Result<Extra, Error> {
         let mark = identity_mark(token, self.asks_for.as_deref());
-        // What came with the token overrides what the vendor says about the person.
+        // Values that came with the token override those of the identity request.
         let with_token = |mut identity: Extra| {
             identity.extend(token.extra().clone());
             identity
@@ -357,8 +360,9 @@ impl Inner {
         Ok(with_token(identity))
     }
 
-    /// Stores whom the token is for, unless somebody has logged in since. Errors are ignored,
-    /// because the identity can be requested again.
+    /// Stores whom the token is for, unless somebody has logged in since.
+    ///
+    /// Errors are ignored, because the identity can be requested again.
     fn keep_identity(&self, token: &Token, identity: &Extra, mark: String) {
         let Ok(loaded) = self.load() else { return };
         let same_grant = |record: &Record| record.grant.as_ref() == Some(&token.facts().grant);
@@ -466,8 +470,9 @@ impl Inner {
         })
     }
 
-    /// Stores the pause that a server asked for. Errors are ignored: they cost other clients one
-    /// request too many.
+    /// Stores the pause that a server asked for.
+    ///
+    /// Errors are ignored: they cost other clients one request too many.
     pub(super) fn note_rest(&self, lease: &Held<'_>, loaded: &Loaded, error: &Error) {
         let (Some(wait), Verdict::Retry) = (error.retry_after(), error.verdict()) else {
             return;
@@ -506,8 +511,10 @@ pub(super) struct Rejection {
     salvaged: Option<Secret>,
 }
 
-/// Builds the error for a token that expired before its response arrived. A lifetime counts from
-/// the start of the request, because nobody knows when the server issued the token.
+/// Builds the error for a token that expired before its response arrived.
+///
+/// A lifetime counts from the start of the request, because nobody knows when the server issued the
+/// token.
 fn too_slow(lifetime: Duration) -> Error {
     let message = format!(
         "the token's lifetime of {} s ended before the response arrived",

@@ -51,6 +51,7 @@ impl Rejected {
     }
 }
 
-/// How long a token that replaced a rejected one is kept, even if it is rejected too. Otherwise an
-/// API that rejects every token would cost one token request per call.
+/// How long a token that replaced a rejected one is kept, even if it is rejected too.
+///
+/// Otherwise an API that rejects every token would cost one token request per call.
 pub(crate) const YOUNG: Duration = Duration::from_secs(60);

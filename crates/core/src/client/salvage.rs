@@ -76,8 +76,9 @@ impl Inner {
     }
 }
 
-/// Builds the caller's error. The first time a retry may help. After that the server has to be
-/// fixed.
+/// Builds the caller's error.
+///
+/// The first time a retry may help. After that the server has to be fixed.
 fn explain(error: Error, again: bool) -> Error {
     if error.verdict() == Verdict::FixConfiguration {
         return error;

@@ -13,8 +13,9 @@ use crate::{Error, Secret, StoreKey};
 /// the setting `refresh_token` is left, and a strict server ends the grant if it receives that
 /// token a second time. A client with [`crate::ClientBuilder::spent_seeds`] doesn't send it again.
 pub trait SpentSeeds: Send + Sync + fmt::Debug {
-    /// Records durably that this refresh token may be spent. `connection` is for people who read
-    /// the note.
+    /// Records durably that this refresh token may be spent.
+    ///
+    /// `connection` is for people who read the note.
     ///
     /// # Errors
     ///
@@ -28,8 +29,9 @@ pub trait SpentSeeds: Send + Sync + fmt::Debug {
     /// If the note can't be removed.
     fn withdraw(&self, seed: &StoreKey) -> Result<(), Error>;
 
-    /// Returns the note's path if this refresh token may be spent. A person who removes that file
-    /// has the token sent again.
+    /// Returns the note's path if this refresh token may be spent.
+    ///
+    /// A person who removes that file has the token sent again.
     ///
     /// # Errors
     ///
@@ -46,8 +48,7 @@ impl Inner {
             .map(fingerprint)
     }
 
-    /// Returns the configured refresh token, unless somebody has logged in since, which made
-    /// another grant.
+    /// Returns the configured refresh token, unless a later login made another grant.
     ///
     /// # Errors
     ///
@@ -70,8 +71,9 @@ impl Inner {
         }
     }
 
-    /// Records that the configured refresh token is about to be sent. If that fails, the refresh
-    /// continues with one safeguard less, and the program is warned.
+    /// Records that the configured refresh token is about to be sent.
+    ///
+    /// If that fails, the refresh continues with one safeguard less, and the program is warned.
     pub(super) fn note_seed(&self, sent: &Secret) {
         if let Some(spent) = self.spent_seeds_for(sent)
             && let Err(error) = spent.note(&self.seed_id(sent), self.connection.name())
@@ -93,8 +95,9 @@ impl Inner {
         self.spent_seeds.as_deref().filter(|_| is_seed)
     }
 
-    /// Identifies the refresh token by its server only. Changing another setting, such as a
-    /// mistyped `client_id`, doesn't make it a new token.
+    /// Identifies the refresh token by its server only.
+    ///
+    /// Changing another setting, such as a mistyped `client_id`, doesn't make it a new token.
     fn seed_id(&self, seed: &Secret) -> StoreKey {
         let token_url = self.connection.token_url().as_str();
         StoreKey::of(["refresh_token", token_url, seed.expose()])

@@ -170,8 +170,9 @@ impl Inner {
         spawn("countersign-refresh", request)
     }
 
-    /// Wakes the futures that wait for this request after `left`, because no runtime's timer is
-    /// available. Ends with the request.
+    /// Wakes the futures that wait for this request after `left`, unless it ends earlier.
+    ///
+    /// This takes a thread, because no runtime's timer is available.
     fn watch(this: &Arc<Self>, finished: u64, left: Duration) -> Result<(), Error> {
         let inner = Arc::clone(this);
         let watch = move || {
@@ -353,8 +354,9 @@ impl SingleFlight {
 }
 
 impl State {
-    /// Returns the error for callers during a pause. `force` overrides a pause unless the server
-    /// asked for it.
+    /// Returns the error for callers during a pause.
+    ///
+    /// `force` overrides a pause unless the server asked for it.
     fn paused(&self, now: Moment, force: bool) -> Option<Error> {
         let pause = self
             .pause

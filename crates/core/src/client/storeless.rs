@@ -34,9 +34,10 @@ fn grant_of(connection: &Connection) -> Option<Grant> {
 }
 
 impl Inner {
-    /// Requests a token although the store failed with `error`, if the grant doesn't need a store,
-    /// because the app can request a token at any time. Other grants fail with `error`: they could
-    /// lose a new refresh token.
+    /// Requests a token although the store failed with `error`, if the grant doesn't need a store.
+    ///
+    /// Such an app can request a token at any time. Other grants fail with `error`, because they
+    /// could lose a new refresh token.
     ///
     /// Other processes may request a token at the same time, which costs one request but no grant.
     /// The token counts as unsaved, so [`crate::Client::unsaved`] returns why it isn't stored.
