@@ -723,7 +723,7 @@ impl Inner {
     /// This is the connection's `min_valid_s` plus this client's share of the jitter.
     fn early(&self, token: &Token) -> Duration {
         const MAX_SPREAD: Duration = Duration::from_secs(60);
-        let spread = (token.facts().lifetime.length / 20).min(MAX_SPREAD);
+        let spread = (token.data().lifetime.length / 20).min(MAX_SPREAD);
         self.connection.min_valid() + spread.mul_f32(self.jitter)
     }
 

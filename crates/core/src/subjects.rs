@@ -64,15 +64,15 @@ struct Shard(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    kept: HashSet<Kept>,
+    tokens: HashSet<CachedToken>,
     /// The requests in flight, by subject.
-    single_flight: HashMap<Box<str>, Arc<Flight>>,
+    single_flight: HashMap<Box<str>, Arc<SharedRequest>>,
     /// The subjects whose last token an API rejected.
     rejected: HashSet<Box<str>>,
 }
 
 /// A subject and its token in one allocation, with the expiry by both clocks in seconds.
-struct Kept {
+struct CachedToken {
     text: Box<str>,
     subject_len: u32,
     until_unix_s: u32,
@@ -145,24 +145,24 @@ impl Subjects {
     /// As [`Client::token`](crate::Client::token).
     pub fn token(&self, subject: &str) -> Result<Secret, Error> {
         let inner = &self.0;
-        let flight = {
+        let request = {
             let mut state = inner.shard(subject).lock();
             if let Some(token) = inner.look(&state, subject) {
                 return Ok(token);
             }
             lease::check_process(&inner.connection, inner.process)?;
             match state.single_flight.get(subject) {
-                Some(flight) => Arc::clone(flight),
+                Some(request) => Arc::clone(request),
                 None => {
-                    let flight = Inner::start(inner, subject)?;
+                    let request = Inner::start(inner, subject)?;
                     state
                         .single_flight
-                        .insert(subject.into(), Arc::clone(&flight));
-                    flight
+                        .insert(subject.into(), Arc::clone(&request));
+                    request
                 }
             }
         };
-        let outcome = flight.wait(inner.max_wait);
+        let outcome = request.wait(inner.max_wait);
         outcome.unwrap_or_else(|| {
             let what = "the request for a subject's token";
             Err(bound::hangs(&inner.connection, what, inner.max_wait))
@@ -209,12 +209,11 @@ impl Subjects {
         let inner = &self.0;
         let mut state = inner.shard(subject).lock();
         // A late report of an old token must not remove a newer one.
-        if state
-            .kept
-            .get(subject)
-            .is_some_and(|kept| kept.token() == token.expose() && !kept.is_firm(inner.clock.now()))
-        {
-            state.kept.remove(subject);
+        let now = inner.clock.now();
+        let is_replaceable =
+            |cached: &CachedToken| cached.token() == token.expose() && !cached.is_firm(now);
+        if state.tokens.get(subject).is_some_and(is_replaceable) {
+            state.tokens.remove(subject);
             // Subjects that nobody requests again must not accumulate.
             if state.rejected.len() >= inner.max_per_shard {
                 state.rejected.clear();
@@ -226,7 +225,7 @@ impl Subjects {
     /// Returns the number of cached tokens, including expired ones.
     pub fn len(&self) -> usize {
         let shards = self.0.shards.iter();
-        shards.map(|shard| shard.lock().kept.len()).sum()
+        shards.map(|shard| shard.lock().tokens.len()).sum()
     }
 
     /// Returns whether no token is cached.
@@ -237,21 +236,21 @@ impl Subjects {
 
 impl Inner {
     /// Starts the request on a thread of its own, so that it continues if a caller stops waiting.
-    fn start(this: &Arc<Self>, subject: &str) -> Result<Arc<Flight>, Error> {
-        let flight = Arc::new(Flight::default());
+    fn start(this: &Arc<Self>, subject: &str) -> Result<Arc<SharedRequest>, Error> {
+        let request = Arc::new(SharedRequest::default());
         let (inner, subject) = (Arc::clone(this), Box::<str>::from(subject));
-        let shared = Arc::clone(&flight);
-        let request = move || {
+        let shared = Arc::clone(&request);
+        let work = move || {
             let mut completion = Completion {
                 inner: &inner,
                 subject: &subject,
-                flight: shared,
+                request: shared,
                 outcome: None,
             };
             completion.outcome = Some(inner.mint(&subject));
         };
-        bound::spawn("countersign-subject", request)?;
-        Ok(flight)
+        bound::spawn("countersign-subject", work)?;
+        Ok(request)
     }
 
     fn mint(&self, subject: &str) -> Result<Secret, Error> {
@@ -275,9 +274,9 @@ impl Inner {
         let mut state = self.shard(subject).lock();
         let replaces_rejected = state.rejected.remove(subject);
         let access_token = response.access_token.expose();
-        let kept = Kept::new(subject, access_token, started, length, replaces_rejected);
+        let cached = CachedToken::new(subject, access_token, started, length, replaces_rejected);
         self.make_room(&mut state);
-        state.kept.replace(kept);
+        state.tokens.replace(cached);
         Ok(response.access_token)
     }
 
@@ -293,25 +292,28 @@ impl Inner {
     }
 
     fn look(&self, state: &State, subject: &str) -> Option<Secret> {
-        let kept = state.kept.get(subject)?;
+        let cached = state.tokens.get(subject)?;
         let early = self.connection.min_valid();
-        kept.is_valid(self.clock.now(), early)
-            .then(|| Secret::from(kept.token()))
+        cached
+            .is_valid(self.clock.now(), early)
+            .then(|| Secret::from(cached.token()))
     }
 
     fn make_room(&self, state: &mut State) {
-        if state.kept.len() < self.max_per_shard {
+        if state.tokens.len() < self.max_per_shard {
             return;
         }
         let now = self.clock.now();
-        state.kept.retain(|kept| kept.is_valid(now, Duration::ZERO));
-        while state.kept.len() >= self.max_per_shard {
-            let candidates = state.kept.iter().take(8);
-            let soonest = candidates.min_by_key(|kept| kept.until_unix_s);
-            let Some(subject) = soonest.map(|kept| kept.subject().to_owned()) else {
+        state
+            .tokens
+            .retain(|cached| cached.is_valid(now, Duration::ZERO));
+        while state.tokens.len() >= self.max_per_shard {
+            let candidates = state.tokens.iter().take(8);
+            let soonest = candidates.min_by_key(|cached| cached.until_unix_s);
+            let Some(subject) = soonest.map(|cached| cached.subject().to_owned()) else {
                 return;
             };
-            state.kept.remove(subject.as_str());
+            state.tokens.remove(subject.as_str());
         }
     }
 
@@ -323,12 +325,12 @@ impl Inner {
 
 /// One request, and the callers that wait for it.
 #[derive(Default)]
-struct Flight {
+struct SharedRequest {
     outcome: Mutex<Option<Result<Secret, Error>>>,
     ended: Condvar,
 }
 
-impl Flight {
+impl SharedRequest {
     /// Waits up to `max` for the outcome.
     fn wait(&self, max: Duration) -> Option<Result<Secret, Error>> {
         let outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
@@ -343,7 +345,7 @@ impl Flight {
 struct Completion<'a> {
     inner: &'a Inner,
     subject: &'a str,
-    flight: Arc<Flight>,
+    request: Arc<SharedRequest>,
     outcome: Option<Result<Secret, Error>>,
 }
 
@@ -356,13 +358,13 @@ impl Drop for Completion<'_> {
         let shard = self.inner.shard(self.subject);
         shard.lock().single_flight.remove(self.subject);
         let mut slot = self
-            .flight
+            .request
             .outcome
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         *slot = Some(outcome);
         drop(slot);
-        self.flight.ended.notify_all();
+        self.request.ended.notify_all();
     }
 }
 
@@ -372,7 +374,7 @@ impl Shard {
     }
 }
 
-impl Kept {
+impl CachedToken {
     fn new(
         subject: &str,
         token: &str,
@@ -417,32 +419,32 @@ impl Kept {
     }
 }
 
-impl Drop for Kept {
+impl Drop for CachedToken {
     fn drop(&mut self) {
         self.text.zeroize();
     }
 }
 
-// A set of entries is looked up by subject.
-impl Borrow<str> for Kept {
+// The set finds a token by its subject.
+impl Borrow<str> for CachedToken {
     fn borrow(&self) -> &str {
         self.subject()
     }
 }
 
-impl Hash for Kept {
+impl Hash for CachedToken {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.subject().hash(state);
     }
 }
 
-impl PartialEq for Kept {
+impl PartialEq for CachedToken {
     fn eq(&self, other: &Self) -> bool {
         self.subject() == other.subject()
     }
 }
 
-impl Eq for Kept {}
+impl Eq for CachedToken {}
 
 impl std::fmt::Debug for Subjects {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

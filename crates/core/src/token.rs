@@ -48,12 +48,13 @@ pub type Extra = BTreeMap<String, String>;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Token {
-    facts: Arc<Facts>,
+    data: Arc<TokenData>,
     source: Source,
 }
 
+/// The parts of a token that its clones share.
 #[derive(Debug)]
-pub(crate) struct Facts {
+pub(crate) struct TokenData {
     pub(crate) access_token: Secret,
     pub(crate) token_type: String,
     /// The mark of the grant that the token belongs to.
@@ -67,9 +68,9 @@ pub(crate) struct Facts {
 }
 
 impl Token {
-    pub(crate) fn new(facts: Facts, source: Source) -> Self {
+    pub(crate) fn new(data: TokenData, source: Source) -> Self {
         Self {
-            facts: Arc::new(facts),
+            data: Arc::new(data),
             source,
         }
     }
@@ -77,35 +78,35 @@ impl Token {
     /// Returns the same token with another source.
     pub(crate) fn with_source(&self, source: Source) -> Self {
         Self {
-            facts: Arc::clone(&self.facts),
+            data: Arc::clone(&self.data),
             source,
         }
     }
 
-    pub(crate) fn facts(&self) -> &Facts {
-        &self.facts
+    pub(crate) fn data(&self) -> &TokenData {
+        &self.data
     }
 
     /// Returns the access token as a string.
     pub fn expose(&self) -> &str {
-        self.facts.access_token.expose()
+        self.data.access_token.expose()
     }
 
     /// Returns the access token as a secret.
     pub fn secret(&self) -> &Secret {
-        &self.facts.access_token
+        &self.data.access_token
     }
 
     /// Returns the token type, nearly always `Bearer` (RFC 6750).
     pub fn token_type(&self) -> &str {
-        &self.facts.token_type
+        &self.data.token_type
     }
 
     /// Returns the value for an `Authorization` header: `Bearer …`.
     pub fn authorization(&self) -> Secret {
         // Vendors write `bearer` in upper, lower and mixed case, and not every API accepts that. A
         // record of an old version may have a token type that is not valid as a scheme.
-        let token_type = self.facts.token_type.as_str();
+        let token_type = self.data.token_type.as_str();
         let is_valid = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
         let scheme = match token_type.to_ascii_lowercase().as_str() {
             "" | "bearer" => "Bearer",
@@ -117,9 +118,9 @@ impl Token {
 
     /// Returns when the token expires, in seconds since 1970. `None` if the vendor didn't say.
     pub fn expires_at(&self) -> Option<i64> {
-        self.facts
+        self.data
             .expiry_known
-            .then(|| self.facts.lifetime.end_unix_s())
+            .then(|| self.data.lifetime.end_unix_s())
     }
 
     /// Returns how much of the token's lifetime is left.
@@ -127,17 +128,17 @@ impl Token {
     /// If the vendor didn't state a lifetime, the assumed one counts. If nothing can renew such a
     /// token either, the lifetime is a century: the token is used until an API rejects it.
     pub fn remaining(&self, now: Moment) -> Duration {
-        self.facts.lifetime.remaining(now)
+        self.data.lifetime.remaining(now)
     }
 
     /// Returns the granted scopes, if the vendor stated them.
     pub fn scope(&self) -> Option<&str> {
-        self.facts.scope.as_deref()
+        self.data.scope.as_deref()
     }
 
     /// Returns the vendor's additions.
     pub fn extra(&self) -> &Extra {
-        &self.facts.extra
+        &self.data.extra
     }
 
     /// Returns where the token came from.

@@ -76,7 +76,7 @@ impl Inner {
     /// Requests a token a little earlier than callers would.
     fn ahead(&self) -> Want {
         let early = self.shown.any().map(|token| {
-            let spread = token.facts().lifetime.length / 20;
+            let spread = token.data().lifetime.length / 20;
             self.early(&token) + spread.min(Duration::from_secs(60))
         });
         Want {

@@ -210,7 +210,7 @@ impl std::fmt::Debug for Fresh<'_> {
 /// If the whole lifetime is hardly longer than that, half of it is enough: a new token would be no
 /// better.
 pub(super) fn enough_of(token: &Token, wanted: Duration) -> Duration {
-    let whole = token.facts().lifetime.length;
+    let whole = token.data().lifetime.length;
     match wanted < whole.mul_f32(0.9) {
         true => wanted,
         false => whole / 2,

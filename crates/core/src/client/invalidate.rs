@@ -112,12 +112,12 @@ impl Inner {
 
     fn is_young_and_rejected(&self, token: &Token, want: Want) -> bool {
         let now = self.clock.now();
-        let facts = token.facts();
+        let data = token.data();
         let first_minute = Lifetime {
             length: YOUNG,
-            ..facts.lifetime
+            ..data.lifetime
         };
-        let young = facts.replaces_rejected && !first_minute.remaining(now).is_zero();
+        let young = data.replaces_rejected && !first_minute.remaining(now).is_zero();
         let wanted = want.min_valid.unwrap_or_else(|| self.early(token));
         let enough = token.remaining(now) > fresh::enough_of(token, wanted);
         young && enough && self.single_flight.has_refused(token.secret())

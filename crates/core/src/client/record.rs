@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::history::{Ended, History, Rest};
 use crate::secret::fingerprint;
-use crate::token::{Facts, Lifetime};
+use crate::token::{Lifetime, TokenData};
 use crate::{
     Connection, Error, ErrorKind, Extra, Moment, Secret, Source, StoreKey, Token, TokenResponse,
     TokenTypeHint,
@@ -147,7 +147,7 @@ impl Record {
             .unwrap_or_default();
         // The response overrides the callback.
         let extra = callback.clone().into_iter().chain(response.extra).collect();
-        let facts = Facts {
+        let data = TokenData {
             access_token: response.access_token,
             token_type: response.token_type,
             grant: asked.grant.clone(),
@@ -166,7 +166,7 @@ impl Record {
         };
         Self {
             settings: Extra::new(),
-            token: Some(Token::new(facts, source)),
+            token: Some(Token::new(data, source)),
             refresh_token,
             refresh_end: refresh_end.or_else(|| before?.refresh_end.clone()),
             token_for: asked.token_for,
@@ -390,16 +390,16 @@ struct WrittenToken {
 
 impl WrittenToken {
     fn of(token: &Token) -> Self {
-        let facts = token.facts();
+        let data = token.data();
         Self {
-            access_token: facts.access_token.expose().to_owned().into(),
-            token_type: facts.token_type.clone(),
-            obtained_ms: facts.lifetime.obtained.unix_ms,
-            lifetime_ms: facts.lifetime.length.as_millis() as u64,
-            expiry_known: facts.expiry_known,
-            replaces_rejected: facts.replaces_rejected,
-            scope: facts.scope.clone(),
-            extra: facts.extra.clone(),
+            access_token: data.access_token.expose().to_owned().into(),
+            token_type: data.token_type.clone(),
+            obtained_ms: data.lifetime.obtained.unix_ms,
+            lifetime_ms: data.lifetime.length.as_millis() as u64,
+            expiry_known: data.expiry_known,
+            replaces_rejected: data.replaces_rejected,
+            scope: data.scope.clone(),
+            extra: data.extra.clone(),
         }
     }
 
@@ -419,7 +419,7 @@ impl WrittenToken {
             },
             length,
         };
-        let facts = Facts {
+        let data = TokenData {
             access_token: Secret::from(self.access_token.as_str()),
             token_type: self.token_type.clone(),
             grant,
@@ -429,7 +429,7 @@ impl WrittenToken {
             scope: self.scope.clone(),
             extra: self.extra.clone(),
         };
-        Token::new(facts, Source::Store)
+        Token::new(data, Source::Store)
     }
 }
 
@@ -437,5 +437,5 @@ impl WrittenToken {
 ///
 /// It combines the grant that the identity was read with and the settings that select it.
 pub(super) fn identity_mark(token: &Token, asks_for: Option<&str>) -> String {
-    StoreKey::of([token.facts().grant.as_str(), asks_for.unwrap_or_default()]).to_hex()
+    StoreKey::of([token.data().grant.as_str(), asks_for.unwrap_or_default()]).to_hex()
 }

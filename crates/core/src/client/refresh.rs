@@ -313,7 +313,7 @@ impl Inner {
         if !expired {
             return Ok(token);
         }
-        let lifetime = token.facts().lifetime.length;
+        let lifetime = token.data().lifetime.length;
         let error = match lifetime.is_zero() {
             true => super::born_expired(&self.connection),
             false => too_slow(lifetime),
@@ -365,7 +365,7 @@ impl Inner {
     /// Errors are ignored, because the identity can be requested again.
     fn keep_identity(&self, token: &Token, identity: &Extra, mark: String) {
         let Ok(loaded) = self.load() else { return };
-        let same_grant = |record: &Record| record.grant.as_ref() == Some(&token.facts().grant);
+        let same_grant = |record: &Record| record.grant.as_ref() == Some(&token.data().grant);
         if let Some(mut record) = loaded.record.filter(same_grant) {
             record.identity = Some(identity.clone());
             record.identity_of = Some(mark);
@@ -421,7 +421,7 @@ impl Inner {
         // The record's age is known by the wall clock only. If the same token is cached, its age is
         // known by the boot clock as well, so that setting the wall clock back doesn't make it
         // young again. If a vendor returned the same token twice, the later response counts.
-        let since = |token: &Token| token.facts().lifetime.obtained.unix_ms;
+        let since = |token: &Token| token.data().lifetime.obtained.unix_ms;
         let known = self.shown.any();
         let known =
             known.filter(|known| known.secret() == token.secret() && since(known) == since(token));
