@@ -2,6 +2,7 @@
 
 mod background;
 pub(crate) mod bound;
+mod builder;
 mod counters;
 mod credentials;
 mod defaults;
@@ -34,12 +35,13 @@ use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 pub use self::background::Stop;
+pub use self::builder::ClientBuilder;
 use self::counters::Counters;
 pub use self::counters::Counts;
 use self::credentials::Credentials;
 use self::failpoint::{Failpoints, Point};
 pub use self::forget::Revocation;
-use self::fresh::Shown;
+use self::fresh::Cache;
 pub use self::fresh::{Cached, Fresh};
 pub use self::history::{Event, What};
 pub use self::inspect::{EndedGrant, PendingAttempt, RecordSummary, ServerRest};
@@ -48,9 +50,8 @@ pub use self::seed::SpentSeeds;
 pub use self::single_flight::TokenFuture;
 use self::single_flight::{SingleFlight, Want};
 use crate::{
-    Clock, Connection, Durability, Error, Extra, Login, Owner, Random, Source, Store, StoreKey,
-    StoreSetting, SystemClock, SystemRandom, Token, Transport, login, random,
-    read_authorization_response, store,
+    Clock, Connection, Error, Extra, Login, Owner, Random, Source, Store, StoreKey, Token,
+    Transport, login, read_authorization_response,
 };
 
 /// Returns a connection's token and keeps it valid.
@@ -122,7 +123,7 @@ struct Inner {
     /// How far the server's clock is ahead of ours, if assertions must follow it.
     skew_s: AtomicI64,
     single_flight: SingleFlight,
-    shown: Shown,
+    shown: Cache,
     counters: Counters,
     fallback: Option<Arc<dyn Store>>,
     spent_seeds: Option<Arc<dyn SpentSeeds>>,
@@ -151,21 +152,6 @@ pub enum Change {
     Forgotten,
 }
 
-/// Builds a client. Anything not set uses its default.
-pub struct ClientBuilder {
-    connection: Connection,
-    transport: Option<Arc<dyn Transport>>,
-    clock: Option<Arc<dyn Clock>>,
-    random: Option<Arc<dyn Random>>,
-    store: Option<Arc<dyn Store>>,
-    fallback: Option<Arc<dyn Store>>,
-    spent_seeds: Option<Arc<dyn SpentSeeds>>,
-    listener: Option<Listener>,
-    warning: Option<OnWarning>,
-    failpoints: Option<Arc<dyn Failpoints>>,
-    max_wait: Option<Duration>,
-}
-
 impl Client {
     /// Creates a client with the connection's store and defaults for everything else.
     ///
@@ -179,19 +165,7 @@ impl Client {
 
     /// Creates a builder for this connection's client.
     pub fn builder(connection: Connection) -> ClientBuilder {
-        ClientBuilder {
-            connection,
-            transport: None,
-            clock: None,
-            random: None,
-            store: None,
-            fallback: None,
-            spent_seeds: None,
-            listener: None,
-            warning: None,
-            failpoints: None,
-            max_wait: None,
-        }
+        ClientBuilder::new(connection)
     }
 
     /// Returns the connection.
@@ -444,276 +418,6 @@ impl Client {
     pub fn unsaved(&self) -> Option<Error> {
         self.0.check_process().ok()?;
         self.0.single_flight.unsaved()
-    }
-}
-
-impl ClientBuilder {
-    /// Sets the HTTP transport.
-    #[must_use]
-    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
-        self.transport = Some(transport);
-        self
-    }
-
-    /// Sets the clock.
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// # use std::sync::Arc;
-    /// # use countersign_core::{Connection, Client, Profile, Request, Response, SendError, Settings, Transport};
-    /// # #[derive(Debug)]
-    /// # struct Canned;
-    /// # impl Transport for Canned {
-    /// #     fn send(&self, _: &Request) -> Result<Response, SendError> {
-    /// #         Ok(Response::new(200, [], r#"{"access_token":"t0ken","expires_in":3600}"#))
-    /// #     }
-    /// # }
-    /// # let profile = Profile::from_toml(r#"
-    /// #     id = "acme"
-    /// #     name = "Acme"
-    /// #     documentation = "https://acme.example/docs"
-    /// #     environments.production.base_url = "https://login.acme.example"
-    /// #     endpoints.token = "{base_url}/token"
-    /// #     grants.client-credentials.client_auth = ["post"]
-    /// # "#)?;
-    /// # let settings = Settings::from_pairs([
-    /// #     ("provider", "acme"), ("client_id", "app"), ("client_secret", "s3cret"),
-    /// # ])?;
-    /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
-    /// use std::time::Duration;
-    /// use countersign_core::ManualClock;
-    ///
-    /// let clock = Arc::new(ManualClock::at(1_700_000_000));
-    /// let builder = Client::builder(connection).transport(Arc::new(Canned));
-    /// let client = builder.clock(clock.clone()).build()?;
-    /// client.token()?;
-    /// assert!(client.fresh().is_some());
-    /// clock.advance(Duration::from_secs(3600));
-    /// assert!(client.fresh().is_none());
-    /// # Ok::<(), countersign_core::Error>(())
-    /// ```
-    #[must_use]
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = Some(clock);
-        self
-    }
-
-    /// Sets the random number generator.
-    #[must_use]
-    pub fn random(mut self, random: Arc<dyn Random>) -> Self {
-        self.random = Some(random);
-        self
-    }
-
-    /// Sets the store. Overrides the setting `store`.
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// # use std::sync::Arc;
-    /// # use countersign_core::{Connection, Client, Profile, Request, Response, SendError, Settings, Transport};
-    /// # #[derive(Debug)]
-    /// # struct Canned;
-    /// # impl Transport for Canned {
-    /// #     fn send(&self, _: &Request) -> Result<Response, SendError> {
-    /// #         Ok(Response::new(200, [], r#"{"access_token":"t0ken","expires_in":3600}"#))
-    /// #     }
-    /// # }
-    /// # let profile = Profile::from_toml(r#"
-    /// #     id = "acme"
-    /// #     name = "Acme"
-    /// #     documentation = "https://acme.example/docs"
-    /// #     environments.production.base_url = "https://login.acme.example"
-    /// #     endpoints.token = "{base_url}/token"
-    /// #     grants.client-credentials.client_auth = ["post"]
-    /// # "#)?;
-    /// # let settings = Settings::from_pairs([
-    /// #     ("provider", "acme"), ("client_id", "app"), ("client_secret", "s3cret"),
-    /// # ])?;
-    /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
-    /// use countersign_core::{MemoryStore, Source};
-    ///
-    /// let store = Arc::new(MemoryStore::new());
-    /// let client = || {
-    ///     let builder = Client::builder(connection.clone()).transport(Arc::new(Canned));
-    ///     builder.store(store.clone()).build()
-    /// };
-    /// client()?.token()?;
-    /// assert_eq!(client()?.token()?.source(), Source::Store);
-    /// # Ok::<(), countersign_core::Error>(())
-    /// ```
-    #[must_use]
-    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
-        self.store = Some(store);
-        self
-    }
-
-    /// Opens the store that the connection names, using this function.
-    ///
-    /// If the store can't be opened and the grant doesn't need one (`jwt-bearer`,
-    /// `client-credentials`), the client returns tokens without it and tries to open it again with
-    /// the next request. [`Client::unsaved`] returns the reason.
-    ///
-    /// # Errors
-    ///
-    /// The function's error, if the grant needs the store or the setting is wrong.
-    pub fn open_store(
-        self,
-        open: impl Fn(&StoreSetting) -> Result<Arc<dyn Store>, store::Error> + Send + Sync + 'static,
-    ) -> Result<Self, Error> {
-        let store = storeless::open(&self.connection, open)?;
-        Ok(self.store(store))
-    }
-
-    /// Sets a second store, preferably on another disk, for new tokens that the store rejects.
-    ///
-    /// Such a token is durable there, and moves to the store as soon as the store accepts it.
-    #[must_use]
-    pub fn fallback_store(mut self, fallback: Arc<dyn Store>) -> Self {
-        self.fallback = Some(fallback);
-        self
-    }
-
-    /// Sets where to remember, apart from the store, that the setting `refresh_token` was spent.
-    ///
-    /// A client whose store was lost doesn't send it again.
-    #[must_use]
-    pub fn spent_seeds(mut self, spent: Arc<dyn SpentSeeds>) -> Self {
-        self.spent_seeds = Some(spent);
-        self
-    }
-
-    /// Sets a function to call after each durable change, on the thread that made it.
-    ///
-    /// It must not wait for a token of the same client.
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// # use std::sync::Arc;
-    /// # use countersign_core::{Connection, Client, Profile, Request, Response, SendError, Settings, Transport};
-    /// # #[derive(Debug)]
-    /// # struct Canned;
-    /// # impl Transport for Canned {
-    /// #     fn send(&self, _: &Request) -> Result<Response, SendError> {
-    /// #         Ok(Response::new(200, [], r#"{"access_token":"t0ken","expires_in":3600}"#))
-    /// #     }
-    /// # }
-    /// # let profile = Profile::from_toml(r#"
-    /// #     id = "acme"
-    /// #     name = "Acme"
-    /// #     documentation = "https://acme.example/docs"
-    /// #     environments.production.base_url = "https://login.acme.example"
-    /// #     endpoints.token = "{base_url}/token"
-    /// #     grants.client-credentials.client_auth = ["post"]
-    /// # "#)?;
-    /// # let settings = Settings::from_pairs([
-    /// #     ("provider", "acme"), ("client_id", "app"), ("client_secret", "s3cret"),
-    /// # ])?;
-    /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
-    /// use std::sync::Mutex;
-    /// use countersign_core::{Change, Source};
-    ///
-    /// let obtained = Arc::new(Mutex::new(Vec::new()));
-    /// let log = Arc::clone(&obtained);
-    /// let builder = Client::builder(connection).transport(Arc::new(Canned));
-    /// let builder = builder.on_change(move |change| {
-    ///     if let Change::Obtained { token, .. } = change {
-    ///         log.lock().unwrap().push(token.source());
-    ///     }
-    /// });
-    /// builder.build()?.token()?;
-    /// assert_eq!(*obtained.lock().unwrap(), [Source::Minted]);
-    /// # Ok::<(), countersign_core::Error>(())
-    /// ```
-    #[must_use]
-    pub fn on_change(mut self, listener: impl Fn(&Change) + Send + Sync + 'static) -> Self {
-        self.listener = Some(Arc::new(listener));
-        self
-    }
-
-    /// Sets a function to call about problems that nothing failed from so far.
-    ///
-    /// For example, a secret's file changed and can't be read, so the previous secret stays in use.
-    /// Also called with each of the [`Client::login_warnings`] after a login.
-    #[must_use]
-    pub fn on_warning(mut self, warning: impl Fn(&Error) + Send + Sync + 'static) -> Self {
-        self.warning = Some(Arc::new(warning));
-        self
-    }
-
-    /// Sets the failpoints, for tests of the client itself.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn failpoints(mut self, failpoints: Arc<dyn Failpoints>) -> Self {
-        self.failpoints = Some(failpoints);
-        self
-    }
-
-    /// Overrides [`Client::max_wait`], for tests that would take minutes otherwise.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn max_wait(mut self, max_wait: Duration) -> Self {
-        self.max_wait = Some(max_wait);
-        self
-    }
-
-    /// Builds the client.
-    ///
-    /// # Errors
-    ///
-    /// If the transport or the store can't be created from the connection's settings, if there are
-    /// no random bytes, or if the provider's [`crate::Provider::parameters`] differ between calls.
-    pub fn build(self) -> Result<Client, Error> {
-        let connection = self.connection;
-        let random = self.random.unwrap_or_else(|| Arc::new(SystemRandom::new()));
-        let transport = match self.transport {
-            Some(transport) => transport,
-            None => defaults::transport(&connection)?,
-        };
-        let store = match self.store {
-            Some(store) => store,
-            None => {
-                let create = connection.store_create();
-                storeless::open(&connection, move |setting| defaults::store(setting, create))?
-            }
-        };
-        let promised = store.capabilities();
-        if promised.shared || promised.durability > Durability::Ephemeral {
-            connection.check_named()?;
-        }
-        connection.check_parameters()?;
-        let mut credentials = Credentials::new(connection.clone());
-        let mut seal = |store: Arc<dyn Store>| credentials.seal(store);
-        let (store, fallback) = (seal(store), self.fallback.map(seal));
-        let key = connection.record_key();
-        let word = random::word(random.as_ref())?;
-        let spread = random::bytes(random.as_ref())?;
-        Ok(Client(Arc::new(Inner {
-            who: Owner::of_this_process(&word[..6]).as_str().to_owned(),
-            jitter: f32::from(u16::from_be_bytes([spread[0], spread[1]])) / 65_536.0,
-            owner: Owner::of_this_process(&word),
-            process: std::process::id(),
-            transport,
-            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
-            random,
-            store,
-            key,
-            asks_for: connection.request_fingerprint().ok(),
-            connection,
-            credentials,
-            skew_s: AtomicI64::new(0),
-            single_flight: SingleFlight::default(),
-            shown: Shown::default(),
-            counters: Counters::default(),
-            fallback,
-            spent_seeds: self.spent_seeds,
-            listener: self.listener,
-            warning: self.warning,
-            failpoints: self.failpoints,
-            max_wait: self.max_wait,
-        })))
     }
 }
 

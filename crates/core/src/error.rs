@@ -129,13 +129,6 @@ pub enum Verdict {
 
 impl Error {
     /// Creates an error of this kind, with the kind's default verdict.
-    ///
-    /// ```
-    /// use countersign_core::{Error, ErrorKind, Verdict};
-    ///
-    /// let error = Error::new(ErrorKind::Connect, "login.acme.example cannot be reached");
-    /// assert_eq!(error.verdict(), Verdict::Retry);
-    /// ```
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             kind,
@@ -212,14 +205,6 @@ impl Error {
     }
 
     /// Sets the hint: one sentence that says what to do.
-    ///
-    /// ```
-    /// use countersign_core::{Error, ErrorKind};
-    ///
-    /// let error = Error::new(ErrorKind::Store, "the disk is read-only")
-    ///     .with_hint("mount it read-write");
-    /// assert_eq!(error.hint(), Some("mount it read-write"));
-    /// ```
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());

@@ -12,7 +12,7 @@ use crate::{Clock, Moment, Source, Token};
 
 /// The cached token, if there is one.
 #[derive(Default)]
-pub(super) struct Shown(ArcSwapOption<Entry>);
+pub(super) struct Cache(ArcSwapOption<Entry>);
 
 /// A token, and the span of wall clock time in which reading the coarse clock is enough to know
 /// that the token is fresh.
@@ -35,7 +35,7 @@ struct Check(AtomicI64);
 pub struct Fresh<'a> {
     /// Always `Some`.
     held: Guard<Option<Arc<Entry>>>,
-    client: PhantomData<&'a Shown>,
+    client: PhantomData<&'a Cache>,
 }
 
 /// A client's cached token, to read repeatedly without the client.
@@ -57,7 +57,7 @@ const CHECK_MS: i64 = 1000;
 /// How far the coarse clock may be behind the clock of the check.
 const LAG_MS: i64 = 20;
 
-impl Shown {
+impl Cache {
     /// Returns the token if it was fresh at the last check, at most a second ago.
     #[inline]
     pub(super) fn fresh(&self, clock: &dyn Clock) -> Option<Fresh<'_>> {
@@ -122,7 +122,7 @@ impl Client {
     }
 }
 
-impl Drop for Shown {
+impl Drop for Cache {
     fn drop(&mut self) {
         self.clear();
     }
