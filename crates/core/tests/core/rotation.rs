@@ -11,7 +11,7 @@ use countersign_core::{
 };
 
 use crate::support::{
-    Bench, Moody, Script, bench, bench_with, connection, cut, refreshing, refusal, rotated_answer,
+    Bench, LimitedStore, Script, bench, bench_with, connection, cut, refreshing, refusal, rotated_answer,
 };
 
 /// Panics on the refresh thread at a point, like a crash: the rest of the refresh doesn't happen.
@@ -90,7 +90,7 @@ impl Store for FilledLater {
 #[test]
 fn a_token_that_reached_the_fallback_store_during_the_wait_is_used() {
     // The store takes the intent, and not the new token.
-    let store = Moody::taking(1);
+    let store = LimitedStore::taking(1);
     let clock = Arc::new(ManualClock::at(crate::support::NOW));
     let fallback: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let client = |fallback, script: &Arc<Script>| {
