@@ -90,7 +90,7 @@ impl Store for FilledLater {
 #[test]
 fn a_token_that_reached_the_fallback_store_during_the_wait_is_used() {
     // The store takes the intent, and not the new token.
-    let store = LimitedStore::taking(1);
+    let store = LimitedStore::accepting(1);
     let clock = Arc::new(ManualClock::at(crate::support::NOW));
     let fallback: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let client = |fallback, script: &Arc<Script>| {
@@ -105,7 +105,7 @@ fn a_token_that_reached_the_fallback_store_during_the_wait_is_used() {
     let script = Script::new([Ok(rotated_answer("a", "r1", 600))]);
     let first = client(Arc::clone(&fallback), &script);
     assert_eq!(first.token().unwrap().expose(), "a");
-    store.mend();
+    store.accept_all();
     // The deadline of its attempt is over, as that of a process whose lease has run out.
     clock.advance(Duration::from_secs(31));
     let filled_later = Arc::new(FilledLater {
