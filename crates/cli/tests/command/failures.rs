@@ -251,7 +251,10 @@ fn without_json_an_error_is_message_hint_and_url() {
     let run = setup.run_as_given(&["token", "docusign-jwt-unconsented"]);
     assert_eq!((run.code, run.stdout.as_str()), (3, ""));
     let lines: Vec<_> = run.stderr.lines().collect();
-    assert_eq!(lines[0], "error: DocuSign rejected the request: consent_required");
+    assert_eq!(
+        lines[0],
+        "error: DocuSign rejected the request: consent_required"
+    );
     assert!(lines[1].starts_with("  hint: "), "{run:?}");
     assert!(
         lines[2].starts_with("  open: https://127.0.0.1:"),

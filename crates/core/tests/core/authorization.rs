@@ -345,10 +345,7 @@ fn parameters_that_a_login_sets_cannot_be_added() {
         assert!(error.message().contains(&expected), "{error}");
     }
     for (line, expected) in [
-        (
-            "params.x = \"{nobody}\"",
-            "`authorize.params.x` is invalid",
-        ),
+        ("params.x = \"{nobody}\"", "`authorize.params.x` is invalid"),
         ("keep = [\"state\"]", "`authorize.keep` names `state`"),
         (
             "loopback_port = \"some\"",

@@ -225,7 +225,10 @@ fn store_create_is_a_boolean_and_not_for_memory() {
         error
     };
     let error = error_of("memory", "false");
-    assert!(error.message().contains("never exists beforehand"), "{error}");
+    assert!(
+        error.message().contains("never exists beforehand"),
+        "{error}"
+    );
     assert!(error.hint().unwrap().contains("file:FOLDER"), "{error}");
     for word in ["no", "0", "False"] {
         let error = error_of("file:tokens", word);

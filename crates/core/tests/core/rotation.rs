@@ -11,7 +11,8 @@ use countersign_core::{
 };
 
 use crate::support::{
-    Bench, LimitedStore, Script, bench, bench_with, connection, cut, refreshing, refusal, rotated_answer,
+    Bench, LimitedStore, Script, bench, bench_with, connection, cut, refreshing, refusal,
+    rotated_answer,
 };
 
 /// Panics on the refresh thread at a point, like a crash: the rest of the refresh doesn't happen.
