@@ -304,7 +304,7 @@ fn a_plugin_cannot_replace_a_built_in_provider() {
         error["message"]
             .as_str()
             .unwrap()
-            .contains("`docusign` already"),
+            .contains("a provider with the id `docusign`"),
         "{error}"
     );
     assert!(
