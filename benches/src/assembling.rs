@@ -31,7 +31,11 @@ pub(crate) fn cases() -> Vec<Case> {
     };
     vec![
         Case::ours(GROUP, "countersign, reused writer", kept),
-        Case::ours(GROUP, "countersign, reused writer, claims by serde", by_serde),
+        Case::ours(
+            GROUP,
+            "countersign, reused writer, claims by serde",
+            by_serde,
+        ),
         Case::ours(GROUP, "countersign, jws::sign for one token", once),
         Case::peer(GROUP, "by hand: serde and format!", by_hand),
     ]

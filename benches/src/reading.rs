@@ -201,5 +201,6 @@ fn connection() -> Connection {
         ("client_secret", "s3cret"),
     ])
     .expect("settings");
-    Connection::new("mine", &settings, countersign_core::from_profile(profile)).expect("a connection")
+    Connection::new("mine", &settings, countersign_core::from_profile(profile))
+        .expect("a connection")
 }

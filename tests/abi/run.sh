@@ -122,7 +122,7 @@ replaced() {
     local hint
     $3 2>openssl.log || fail "$1: $(cat openssl.log)"
     hint=$(./key_hint key.pem) || fail "$1: $hint"
-    [[ $hint == *"make "*"$2"* ]] || fail "$1: the hint says: $hint"
+    [[ $hint == *"create "*"$2"* ]] || fail "$1: the hint says: $hint"
 }
 
 programs=(null_arguments arguments freed callbacks reentry panic fork threads)

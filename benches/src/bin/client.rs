@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use countersign_core::{
-    Connection, Client, Profile, Request, Response, SendError, Settings, Signer, Subjects,
+    Client, Connection, Profile, Request, Response, SendError, Settings, Signer, Subjects,
     Transport, jose,
 };
 
@@ -194,7 +194,8 @@ fn connection(grant: &str, signer: Option<Arc<dyn Signer>>) -> Connection {
         ("client_secret", "s3cret"),
         ("subject", "one of many"),
     ]);
-    let provider = countersign_core::from_profile(Profile::from_toml(PROFILE).expect("the profile"));
+    let provider =
+        countersign_core::from_profile(Profile::from_toml(PROFILE).expect("the profile"));
     let settings = settings.expect("the settings");
     match signer {
         Some(signer) => Connection::with_signer("bench", &settings, provider, signer),

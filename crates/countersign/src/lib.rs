@@ -27,6 +27,7 @@
 //! - `docusign`, `salesforce`, `boldsign` (default): the providers.
 //! - `postgres`, `redis`: stores for several hosts.
 //! - `pkcs11`: keys in an HSM (`private_key = "pkcs11:…"`).
+//! - `aws-lc`: a second signing library, for P-521 and RSA keys of more than 4096 bits.
 
 #![forbid(unsafe_code)]
 
