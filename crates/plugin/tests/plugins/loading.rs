@@ -164,7 +164,12 @@ fn a_file_is_loaded_once_however_it_is_named() {
     // Each uses its own loader's log, but they share the library.
     let registry = first.register(Registry::new()).unwrap();
     let error = second.register(registry).unwrap_err();
-    assert!(error.message().contains("a provider with the id `misshapen`"), "{error}");
+    assert!(
+        error
+            .message()
+            .contains("a provider with the id `misshapen`"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -332,7 +332,11 @@ fn settings_that_salesforce_would_reject_are_rejected() {
             "subject",
             "grant jwt-bearer needs it",
         ),
-        (vec![("algorithm", "RS384")], "algorithm", "algorithm to one of: RS256"),
+        (
+            vec![("algorithm", "RS384")],
+            "algorithm",
+            "algorithm to one of: RS256",
+        ),
         (vec![("assertion_ttl_s", "301")], "assertion_ttl_s", "300"),
         (
             vec![("grant", "authorization-code"), ("redirect_uri", "")],
