@@ -124,9 +124,7 @@ impl Output {
     /// Prints an error to stderr: as text, or with `--json` as one line of JSON.
     pub(crate) fn say_error(&self, error: &Error) {
         let error = self.with_command(error);
-        let line = ErrorLine {
-            error: ErrorJson::of(&error),
-        };
+        let line = ErrorLine { error: &error };
         match serde_json::to_string(&line) {
             Ok(text) if self.json => say_json(&text),
             _ => error_lines(&error).iter().for_each(|line| say(line)),
@@ -194,43 +192,7 @@ pub(crate) fn exit_code(verdict: Verdict) -> u8 {
 
 #[derive(Serialize)]
 struct ErrorLine<'a> {
-    error: ErrorJson<'a>,
-}
-
-/// An error as the contract defines it: every member is present, and null if unknown.
-#[derive(Serialize)]
-struct ErrorJson<'a> {
-    verdict: &'static str,
-    kind: &'static str,
-    message: &'a str,
-    hint: Option<&'a str>,
-    http_status: Option<u16>,
-    oauth_error: Option<&'a str>,
-    oauth_description: Option<&'a str>,
-    retry_after_s: Option<u64>,
-    url: Option<&'a str>,
-    trace_id: Option<&'a str>,
-    provider: Option<&'a str>,
-    setting: Option<&'a str>,
-}
-
-impl<'a> ErrorJson<'a> {
-    fn of(error: &'a Error) -> Self {
-        Self {
-            verdict: error.verdict().as_str(),
-            kind: error.kind().as_str(),
-            message: error.message(),
-            hint: error.hint(),
-            http_status: error.http_status(),
-            oauth_error: error.oauth_error(),
-            oauth_description: error.oauth_description(),
-            retry_after_s: error.retry_after().map(|wait| wait.as_secs()),
-            url: error.url(),
-            trace_id: error.trace_id(),
-            provider: error.provider(),
-            setting: error.setting_name(),
-        }
-    }
+    error: &'a Error,
 }
 
 /// Prints one line of a result.

@@ -1,5 +1,7 @@
 //! The error type: what happened, what to do about it, and what the server said.
 
+mod serialize;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +26,18 @@ use crate::trusted;
 ///     .with_hint("set client_id to the app's integration key");
 /// assert_eq!(error.verdict(), Verdict::FixConfiguration);
 /// assert_eq!(error.to_string(), "`client_id` is missing");
+/// ```
+///
+/// It serializes with every member, `null` if unknown, and the waiting time in seconds:
+///
+/// ```
+/// # use countersign_core::{Error, ErrorKind};
+/// let error = Error::new(ErrorKind::Throttled, "too many requests").with_http_status(429);
+/// let json = serde_json::to_value(&error)?;
+/// assert_eq!(json["verdict"], "retry");
+/// assert_eq!(json["http_status"], 429);
+/// assert!(json["hint"].is_null());
+/// # Ok::<(), serde_json::Error>(())
 /// ```
 pub struct Error(Box<Inner>);
 
