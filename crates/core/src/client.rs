@@ -18,6 +18,7 @@ mod journal;
 pub(crate) mod lease;
 mod login_needed;
 mod login_result;
+mod persistence;
 mod record;
 mod refresh;
 pub(crate) mod rejected;
@@ -45,13 +46,14 @@ use self::fresh::Cache;
 pub use self::fresh::{Cached, Fresh};
 pub use self::history::{Event, What};
 pub use self::inspect::{EndedGrant, PendingAttempt, RecordSummary, ServerRest};
+use self::persistence::Persistence;
 use self::refresh::Returned;
 pub use self::seed::SpentSeeds;
 pub use self::single_flight::TokenFuture;
 use self::single_flight::{SingleFlight, Want};
 use crate::{
-    Clock, Connection, Error, Extra, Login, Owner, Random, Source, Store, StoreKey, Token,
-    Transport, login, read_authorization_response,
+    Clock, Connection, Error, Extra, Login, Owner, Random, Source, Token, Transport, login,
+    read_authorization_response,
 };
 
 /// Returns a connection's token and keeps it valid.
@@ -108,8 +110,7 @@ struct Inner {
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-    store: Arc<dyn Store>,
-    key: StoreKey,
+    persistence: Persistence,
     /// The fingerprint of the connection's requests. Only a token that was requested with the same
     /// one belongs to the connection. `None` if the provider fails, which fails its requests too.
     asks_for: Option<String>,
@@ -125,7 +126,6 @@ struct Inner {
     single_flight: SingleFlight,
     shown: Cache,
     counters: Counters,
-    fallback: Option<Arc<dyn Store>>,
     spent_seeds: Option<Arc<dyn SpentSeeds>>,
     listener: Option<Listener>,
     warning: Option<OnWarning>,
@@ -319,7 +319,7 @@ impl Client {
     /// If the store can't be read.
     pub fn events(&self) -> Result<Vec<Event>, Error> {
         Inner::bounded(&self.0, "reading the events", |inner| {
-            save::events(inner.store.as_ref(), &inner.key, inner.clock.now())
+            inner.persistence.events()
         })
     }
 
@@ -329,7 +329,8 @@ impl Client {
     ///
     /// If the store can't be read.
     pub fn refresh_token_expires_at(&self) -> Result<Option<i64>, Error> {
-        save::refresh_token_expires_at(self.0.store.as_ref(), &self.0.key, self.0.clock.now())
+        let record = self.0.persistence.load()?.record;
+        Ok(record.and_then(|record| record.refresh_token_expires_at()))
     }
 
     /// Starts a login that returns to this redirect URI, which defaults to the connection's.
@@ -455,7 +456,7 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
             .field("connection", &self.0.connection.name())
-            .field("store", &self.0.store)
+            .field("store", &self.0.persistence.store())
             .finish_non_exhaustive()
     }
 }

@@ -8,6 +8,7 @@ use super::counters::Counters;
 use super::credentials::Credentials;
 use super::failpoint::Failpoints;
 use super::fresh::Cache;
+use super::persistence::Persistence;
 use super::seed::SpentSeeds;
 use super::single_flight::SingleFlight;
 use super::{Change, Client, Inner, Listener, OnWarning, defaults, storeless};
@@ -286,8 +287,8 @@ impl ClientBuilder {
         connection.check_parameters()?;
         let mut credentials = Credentials::new(connection.clone());
         let mut seal = |store: Arc<dyn Store>| credentials.seal(store);
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
         let (store, fallback) = (seal(store), self.fallback.map(seal));
-        let key = connection.record_key();
         let word = random::word(random.as_ref())?;
         let spread = random::bytes(random.as_ref())?;
         Ok(Client(Arc::new(Inner {
@@ -296,10 +297,9 @@ impl ClientBuilder {
             owner: Owner::of_this_process(&word),
             process: std::process::id(),
             transport,
-            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
+            persistence: Persistence::new(store, fallback, Arc::clone(&clock), connection.clone()),
+            clock,
             random,
-            store,
-            key,
             asks_for: connection.request_fingerprint().ok(),
             connection,
             credentials,
@@ -307,7 +307,6 @@ impl ClientBuilder {
             single_flight: SingleFlight::default(),
             shown: Cache::default(),
             counters: Counters::default(),
-            fallback,
             spent_seeds: self.spent_seeds,
             listener: self.listener,
             warning: self.warning,

@@ -5,33 +5,27 @@
 //! `refresh_token` of the settings, or the provider has no tenants. See docs/reliability.md.
 
 use super::Inner;
+use super::persistence::Loaded;
 use super::record::Record;
-use super::save::{Loaded, not_stored};
-use crate::{Error, StoreKey, Swap};
+use crate::{Error, StoreKey};
 
 impl Inner {
     /// Moves the record of an earlier version to this connection's key, under the leases of both.
     pub(super) fn take_over_from_earlier_key(&self) -> Result<Loaded, Error> {
         let earlier = self.connection.earlier_record_key();
-        if !self.is_from_us(&self.load_at(&earlier)?) {
+        if !self.is_from_us(&self.persistence.load_at(&earlier)?) {
             return Ok(Loaded::default());
         }
         let lease = self.lease_of(earlier, || self.is_draining())?;
-        let loaded = self.load_at(&earlier)?;
+        let loaded = self.persistence.load_at(&earlier)?;
         let (Some(version), Some(record)) = (loaded.version, loaded.record) else {
             return Ok(Loaded::default());
         };
         let record = self.newer_in_fallback(&earlier, record);
-        let bytes = record.encode(&self.connection);
-        let moved = match self.store.compare_and_swap(&self.key, None, None, &bytes) {
-            Swap::Applied(version) => version,
-            other => return Err(not_stored(other)),
-        };
         // A process of the earlier version must not spend its refresh token as well.
-        match self.store.tombstone(&earlier, version, Some(lease.fence)) {
-            Swap::Applied(_) => {}
-            other => return Err(not_stored(other)),
-        }
+        let moved = self
+            .persistence
+            .move_here(&earlier, version, lease.fence, &record)?;
         Ok(Loaded {
             version: Some(moved),
             record: Some(record),
@@ -41,22 +35,15 @@ impl Inner {
     /// Whether there is a record of an earlier version that may be another tenant's.
     pub(super) fn has_doubtful_record(&self) -> bool {
         let earlier = self.connection.earlier_record_key();
-        let there = self.load_at(&earlier);
+        let there = self.persistence.load_at(&earlier);
         there.is_ok_and(|there| there.record.is_some())
     }
 
     /// The record, or the one that waits in the fallback store because the store did not take it.
     fn newer_in_fallback(&self, earlier: &StoreKey, record: Record) -> Record {
-        let in_fallback = self.fallback.as_ref().and_then(|fallback| {
-            let stored = fallback.load(earlier).ok()?;
-            Loaded::of(stored, self.clock.now()).ok()?.record
-        });
+        let in_fallback = self.persistence.load_fallback_at(earlier).ok().flatten();
         let newer = in_fallback.filter(|in_fallback| in_fallback.generation > record.generation);
         newer.unwrap_or(record)
-    }
-
-    fn load_at(&self, key: &StoreKey) -> Result<Loaded, Error> {
-        Loaded::of(self.store.load(key)?, self.clock.now())
     }
 
     fn is_from_us(&self, loaded: &Loaded) -> bool {

@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use super::history::What;
 use super::lease::Held;
+use super::persistence::Loaded;
 use super::record::{Record, Unrevoked};
-use super::save::{Loaded, not_stored};
 use super::{Change, Client, Inner};
 use crate::{
-    Error, ErrorKind, Secret, Swap, TokenTypeHint, read_revocation_response, revocation_request,
+    Error, ErrorKind, Secret, TokenTypeHint, read_revocation_response, revocation_request,
 };
 
 /// The outcome of [`Client::forget`] at the vendor.
@@ -59,7 +59,7 @@ impl Client {
     /// If the store can't be read.
     pub fn set_aside(&self) -> Result<Option<String>, Error> {
         Inner::bounded(&self.0, "reading the record", |inner| {
-            Ok(inner.store.set_aside(&inner.key)?)
+            inner.persistence.set_aside()
         })
     }
 }
@@ -86,12 +86,9 @@ impl Inner {
             return Ok(revocation);
         }
         if let Some(version) = loaded.version {
-            match self.store.tombstone(&self.key, version, Some(lease.fence)) {
-                Swap::Applied(_) => {}
-                other => return Err(not_stored(other)),
-            }
+            self.persistence.delete(version, lease.fence)?;
         }
-        self.remove_set_aside()?;
+        self.persistence.remove_set_aside()?;
         self.notify(&Change::Forgotten);
         Ok(revocation)
     }
@@ -149,7 +146,9 @@ impl Inner {
                 .history
                 .add(self.event(What::NotRevoked, None, None, None));
         }
-        self.write(lease, loaded.version, &record).map(drop)
+        self.persistence
+            .write(lease.fence, loaded.version, &record)
+            .map(drop)
     }
 
     /// Returns the token whose revocation ends the grant.

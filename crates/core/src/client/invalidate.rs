@@ -2,9 +2,9 @@
 
 use super::history::What;
 use super::lease::Held;
+use super::persistence::Loaded;
 use super::record::Record;
 use super::rejected::YOUNG;
-use super::save::Loaded;
 use super::single_flight::Want;
 use super::{Client, Inner, fresh};
 use crate::token::Lifetime;
@@ -141,6 +141,6 @@ impl Inner {
         record
             .history
             .add(self.event(What::RejectedAgain, None, None, None));
-        let _ = self.write(lease, loaded.version, &record);
+        let _ = self.persistence.write(lease.fence, loaded.version, &record);
     }
 }

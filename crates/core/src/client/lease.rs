@@ -41,7 +41,7 @@ impl Inner {
     ///
     /// Gives up early if `give_up` returns `true`.
     pub(super) fn lease(&self, give_up: impl Fn() -> bool) -> Result<Held<'_>, Error> {
-        self.lease_of(self.key, give_up)
+        self.lease_of(*self.persistence.key(), give_up)
     }
 
     /// Like [`Inner::lease`], for the record under another key.
@@ -55,7 +55,7 @@ impl Inner {
         let patience = Patience::new(timeout * 2 + Duration::from_secs(15));
         loop {
             let asked = self.clock.now().boot_ms;
-            match self.store.lease(&key, &self.owner, ttl)? {
+            match self.persistence.store().lease(&key, &self.owner, ttl)? {
                 Lease::Granted { fence, valid_for } => {
                     return Ok(Held {
                         inner: self,
@@ -71,7 +71,8 @@ impl Inner {
                     }
                     if !patience.pause(retry_in) {
                         let label = self.connection.label();
-                        let busy = patience.busy(self.store.as_ref(), &key, &label.to_string());
+                        let busy =
+                            patience.busy(self.persistence.store(), &key, &label.to_string());
                         return Err(busy.into());
                     }
                 }
@@ -93,9 +94,11 @@ impl Held<'_> {
             let left = until.saturating_sub(inner.clock.now().boot_ms);
             Duration::from_millis(left) > needed
         });
-        let ours = inner
-            .store
-            .renew(&self.key, &inner.owner, self.fence, self.ttl)?;
+        let ours =
+            inner
+                .persistence
+                .store()
+                .renew(&self.key, &inner.owner, self.fence, self.ttl)?;
         if enough && ours {
             return Ok(());
         }
@@ -114,6 +117,9 @@ impl Drop for Held<'_> {
             return;
         }
         // A lease that can't be released expires or ends with the process.
-        let _ = inner.store.release(&self.key, &inner.owner, self.fence);
+        let _ = inner
+            .persistence
+            .store()
+            .release(&self.key, &inner.owner, self.fence);
     }
 }

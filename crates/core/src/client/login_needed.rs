@@ -2,7 +2,7 @@
 
 use super::Inner;
 use super::fresh;
-use super::save::Loaded;
+use super::persistence::Loaded;
 use crate::{Connection, Error, ErrorKind, Token};
 
 impl Inner {
@@ -45,7 +45,7 @@ impl Inner {
         let unsaved = self.single_flight.unsaved_record();
         let record = match unsaved {
             Some(record) => Some(record),
-            None => self.load()?.record,
+            None => self.persistence.load()?.record,
         };
         Ok(record.is_some_and(|record| record.refresh_token.is_some()))
     }

@@ -26,7 +26,7 @@ impl Inner {
         let unsaved = self.single_flight.unsaved_record();
         let record = match unsaved {
             Some(record) => Some(record),
-            None => self.load()?.record,
+            None => self.persistence.load()?.record,
         };
         let record = record.unwrap_or_default();
         let mut warnings = Vec::new();

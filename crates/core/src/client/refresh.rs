@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::failpoint::Point;
 use super::history::{Rest, What};
 use super::lease::Held;
+use super::persistence::Loaded;
 use super::record::{Asked, Record, identity_mark};
-use super::save::{Loaded, Saved};
+use super::save::Saved;
 use super::single_flight::Want;
 use super::{Change, Inner, login_needed};
 use crate::answer::{Redactor, explain_send_error, salvage};
@@ -62,7 +63,7 @@ impl Inner {
     /// Reads the store, takes the lease, and reads the store again.
     fn begin(&self, want: Want) -> Result<Begun<'_>, Error> {
         if !want.force
-            && let Some(token) = self.adopt(&self.load()?, want)
+            && let Some(token) = self.adopt(&self.persistence.load()?, want)
         {
             return Ok(Begun::Adopted(token));
         }
@@ -208,7 +209,7 @@ impl Inner {
         let sent = self.transport.send(request);
         let warnings = [
             self.transport.warning(),
-            self.store.warning().map(Error::from),
+            self.persistence.store().warning().map(Error::from),
         ];
         for warning in warnings.into_iter().flatten() {
             self.warn(&warning);
@@ -328,7 +329,7 @@ impl Inner {
             identity.extend(token.extra().clone());
             identity
         };
-        let loaded = match self.load() {
+        let loaded = match self.persistence.load() {
             // The vendor can be asked again.
             Err(error) if error.kind() == ErrorKind::Store && self.needs_no_store() => {
                 Loaded::default()
@@ -364,16 +365,14 @@ impl Inner {
     ///
     /// Errors are ignored, because the identity can be requested again.
     fn keep_identity(&self, token: &Token, identity: &Extra, mark: String) {
-        let Ok(loaded) = self.load() else { return };
+        let Ok(loaded) = self.persistence.load() else {
+            return;
+        };
         let same_grant = |record: &Record| record.grant.as_ref() == Some(&token.data().grant);
         if let Some(mut record) = loaded.record.filter(same_grant) {
             record.identity = Some(identity.clone());
             record.identity_of = Some(mark);
-            let bytes = record.encode(&self.connection);
-            let swap = self
-                .store
-                .compare_and_swap(&self.key, loaded.version, None, &bytes);
-            drop(swap);
+            self.persistence.try_write(loaded.version, &record);
         }
     }
 
@@ -389,7 +388,7 @@ impl Inner {
                 }
                 if record.is_none()
                     && connection.policy().refresh_token.is_some()
-                    && let Some(place) = self.store.set_aside(&self.key)?
+                    && let Some(place) = self.persistence.set_aside()?
                 {
                     return Err(login_needed::damaged(connection, &place));
                 }
@@ -400,7 +399,7 @@ impl Inner {
                     None => self.seed_for(record)?,
                 };
                 let token = token.ok_or_else(|| self.login_needed(loaded))?;
-                self.store.fit_for_rotation()?;
+                self.persistence.store().fit_for_rotation()?;
                 Ok(Grant::RefreshToken(token))
             }
             GrantKind::DeviceCode => Err(Error::setting(
@@ -457,7 +456,7 @@ impl Inner {
         else {
             return Ok(());
         };
-        let left = rest.left(self.store_ms());
+        let left = rest.left(self.persistence.now_ms());
         if left.is_zero() {
             return Ok(());
         }
@@ -479,7 +478,7 @@ impl Inner {
         };
         let mut record = loaded.record.clone().unwrap_or_default();
         record.rest = Some(self.rest(wait, error));
-        let _ = self.write(lease, loaded.version, &record);
+        let _ = self.persistence.write(lease.fence, loaded.version, &record);
     }
 
     pub(super) fn rest(&self, wait: Duration, error: &Error) -> Rest {
@@ -487,7 +486,7 @@ impl Inner {
         let wait = wait.min(Rest::MAX);
         let wait_ms = (wait + wait.mul_f32(self.jitter / 10.0)).as_millis() as i64;
         Rest {
-            until_ms: self.store_ms() + wait_ms,
+            until_ms: self.persistence.now_ms() + wait_ms,
             wait_ms: Some(wait_ms),
             message: error.message().to_owned(),
             http_status: error.http_status(),

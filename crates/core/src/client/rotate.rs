@@ -10,8 +10,8 @@ use super::journal::{
     self, Conclusion, Conditions, Intent, Opening, Outcome, Rotation, RotationJournal,
 };
 use super::lease::Held;
+use super::persistence::Loaded;
 use super::record::{Attempt, Record};
-use super::save::Loaded;
 use super::single_flight::Want;
 use crate::answer::{explain_doubt, explain_send_error, leaves_doubt, salvage};
 use crate::secret::fingerprint;
@@ -75,7 +75,9 @@ impl Inner {
         };
         let rotation = self.journal().intend(record, intent, unresolved);
         // A store that rejects this would reject the new token, too: nothing is sent.
-        let version = self.write(lease, loaded.version, &rotation.record)?;
+        let version = self
+            .persistence
+            .write(lease.fence, loaded.version, &rotation.record)?;
         let intended = Intended {
             rotation,
             lease,
@@ -167,7 +169,7 @@ impl Inner {
 
     fn rejected(&self, intended: &Intended<'_>, error: Error) -> Error {
         if journal::ends_grant(&error)
-            && let Ok(now) = self.load()
+            && let Ok(now) = self.persistence.load()
             && journal::is_replaced(&intended.rotation.token, now.record.as_ref())
         {
             return replaced_meanwhile();
@@ -192,7 +194,11 @@ impl Inner {
     fn conclude(&self, intended: &Intended<'_>, outcome: Outcome<'_>) -> Conclusion {
         let rotation = &intended.rotation;
         let conclusion = self.journal().conclude(rotation, outcome);
-        let _ = self.write(intended.lease, Some(intended.version), &conclusion.record);
+        let _ = self.persistence.write(
+            intended.lease.fence,
+            Some(intended.version),
+            &conclusion.record,
+        );
         if conclusion.unspent {
             self.withdraw_seed(&rotation.token);
         }
@@ -203,7 +209,7 @@ impl Inner {
     pub(super) fn journal(&self) -> RotationJournal<'_> {
         RotationJournal {
             by: &self.who,
-            now_ms: self.store_ms(),
+            now_ms: self.persistence.now_ms(),
         }
     }
 
@@ -212,7 +218,7 @@ impl Inner {
         // Counted in sleeps: a clock that stands still or jumps must not make this endless.
         let mut patience = self.connection.network().timeout;
         loop {
-            let left = attempt.deadline_ms - self.store_ms();
+            let left = attempt.deadline_ms - self.persistence.now_ms();
             if left <= 0 || patience.is_zero() {
                 return;
             }
@@ -224,7 +230,7 @@ impl Inner {
 
     fn is_in_grace(&self, attempt: &Attempt) -> bool {
         let grace_ms = i64::from(self.connection.profile().refresh.grace_s) * 1000;
-        self.store_ms() - attempt.started_ms < grace_ms
+        self.persistence.now_ms() - attempt.started_ms < grace_ms
     }
 
     fn access_token_works(&self) -> bool {

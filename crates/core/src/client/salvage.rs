@@ -3,8 +3,9 @@
 use super::Inner;
 use super::history::What;
 use super::lease::Held;
+use super::persistence::Loaded;
 use super::record::Record;
-use super::save::{Loaded, Saved};
+use super::save::Saved;
 use crate::{Error, ErrorKind, Grant, Secret, Verdict};
 
 impl Inner {
