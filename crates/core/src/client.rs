@@ -15,7 +15,7 @@ mod history;
 mod inspect;
 mod invalidate;
 mod journal;
-pub(crate) mod lease;
+pub(crate) mod leases;
 mod login_needed;
 mod login_result;
 mod persistence;
@@ -46,13 +46,14 @@ use self::fresh::Cache;
 pub use self::fresh::{Cached, Fresh};
 pub use self::history::{Event, What};
 pub use self::inspect::{EndedGrant, PendingAttempt, RecordSummary, ServerRest};
+use self::leases::Leases;
 use self::persistence::Persistence;
 use self::refresh::Returned;
 pub use self::seed::SpentSeeds;
 pub use self::single_flight::TokenFuture;
 use self::single_flight::{SingleFlight, Want};
 use crate::{
-    Clock, Connection, Error, Extra, Login, Owner, Random, Source, Token, Transport, login,
+    Clock, Connection, Error, Extra, Login, Random, Source, Token, Transport, login,
     read_authorization_response,
 };
 
@@ -105,18 +106,16 @@ use crate::{
 pub struct Client(Arc<Inner>);
 
 struct Inner {
-    connection: Connection,
+    connection: Arc<Connection>,
     credentials: Credentials,
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     persistence: Persistence,
+    leases: Leases,
     /// The fingerprint of the connection's requests. Only a token that was requested with the same
     /// one belongs to the connection. `None` if the provider fails, which fails its requests too.
     asks_for: Option<String>,
-    owner: Owner,
-    /// The process that created the client. A forked child has none of its threads and leases.
-    process: u32,
     /// The host, process and client, as events name them.
     who: String,
     /// A random number between 0 and 1 that keeps the clients of a fleet from acting all at once.

@@ -11,7 +11,7 @@ use zeroize::Zeroize;
 
 use crate::answer::explain_send_error;
 use crate::client::rejected::YOUNG;
-use crate::client::{bound, lease};
+use crate::client::{bound, leases};
 use crate::connection::LiveConnection;
 use crate::{
     Clock, Connection, Error, ErrorKind, Grant, GrantKind, Moment, Random, Secret, SystemClock,
@@ -150,7 +150,7 @@ impl Subjects {
             if let Some(token) = inner.look(&state, subject) {
                 return Ok(token);
             }
-            lease::check_process(&inner.connection, inner.process)?;
+            leases::check_process(&inner.connection, inner.process)?;
             match state.single_flight.get(subject) {
                 Some(request) => Arc::clone(request),
                 None => {

@@ -8,6 +8,7 @@ use super::counters::Counters;
 use super::credentials::Credentials;
 use super::failpoint::Failpoints;
 use super::fresh::Cache;
+use super::leases::Leases;
 use super::persistence::Persistence;
 use super::seed::SpentSeeds;
 use super::single_flight::SingleFlight;
@@ -291,13 +292,21 @@ impl ClientBuilder {
         let (store, fallback) = (seal(store), self.fallback.map(seal));
         let word = random::word(random.as_ref())?;
         let spread = random::bytes(random.as_ref())?;
+        let leases = Leases::new(
+            Arc::clone(&store),
+            Owner::of_this_process(&word),
+            Arc::clone(&clock),
+            &connection,
+        );
+        let connection = Arc::new(connection);
+        let persistence =
+            Persistence::new(store, fallback, Arc::clone(&clock), Arc::clone(&connection));
         Ok(Client(Arc::new(Inner {
             who: Owner::of_this_process(&word[..6]).as_str().to_owned(),
             jitter: f32::from(u16::from_be_bytes([spread[0], spread[1]])) / 65_536.0,
-            owner: Owner::of_this_process(&word),
-            process: std::process::id(),
             transport,
-            persistence: Persistence::new(store, fallback, Arc::clone(&clock), connection.clone()),
+            persistence,
+            leases,
             clock,
             random,
             asks_for: connection.request_fingerprint().ok(),

@@ -102,7 +102,7 @@ impl Inner {
 
     /// Tries once more to store the token that the store rejected. Runs on the refresh thread.
     pub(super) fn save_unsaved(&self) -> Result<Token, Error> {
-        let lease = self.lease(|| false)?;
+        let lease = self.leases.take(*self.persistence.key(), || None)?;
         let loaded = self.load_recovered(&lease)?;
         let token = loaded.record.and_then(|record| record.token);
         token.ok_or_else(|| self.drained())

@@ -16,7 +16,7 @@ impl Inner {
         if !self.is_from_us(&self.persistence.load_at(&earlier)?) {
             return Ok(Loaded::default());
         }
-        let lease = self.lease_of(earlier, || self.is_draining())?;
+        let lease = self.lease_of(earlier)?;
         let loaded = self.persistence.load_at(&earlier)?;
         let (Some(version), Some(record)) = (loaded.version, loaded.record) else {
             return Ok(Loaded::default());

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::history::What;
-use super::lease::Held;
+use super::leases::Held;
 use super::persistence::Loaded;
 use super::record::{Record, Unrevoked};
 use super::{Change, Client, Inner};
@@ -68,7 +68,7 @@ impl Inner {
     fn forget(&self, force: bool) -> Result<Revocation, Error> {
         let _in_flight = self.enter()?;
         self.reread_changed();
-        let lease = self.lease(|| self.is_draining())?;
+        let lease = self.lease()?;
         let loaded = self.load_recovered(&lease)?;
         let mut left = loaded.record.clone().unwrap_or_default().unrevoked;
         let revocation = match self.revoke_earlier(&mut left, force)? {

@@ -1,7 +1,7 @@
 //! Replaces access tokens that an API rejected, and bounds how soon one is replaced again.
 
 use super::history::What;
-use super::lease::Held;
+use super::leases::Held;
 use super::persistence::Loaded;
 use super::record::Record;
 use super::rejected::YOUNG;

@@ -17,7 +17,7 @@ pub(super) struct Persistence {
     fallback: Option<Arc<dyn Store>>,
     key: StoreKey,
     clock: Arc<dyn Clock>,
-    connection: Connection,
+    connection: Arc<Connection>,
 }
 
 /// A record as it was read, with the version to replace.
@@ -32,7 +32,7 @@ impl Persistence {
         store: Arc<dyn Store>,
         fallback: Option<Arc<dyn Store>>,
         clock: Arc<dyn Clock>,
-        connection: Connection,
+        connection: Arc<Connection>,
     ) -> Self {
         Self {
             store,

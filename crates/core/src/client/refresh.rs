@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::failpoint::Point;
 use super::history::{Rest, What};
-use super::lease::Held;
+use super::leases::Held;
 use super::persistence::Loaded;
 use super::record::{Asked, Record, identity_mark};
 use super::save::Saved;
@@ -68,7 +68,7 @@ impl Inner {
             return Ok(Begun::Adopted(token));
         }
         let shown = self.shown.any();
-        let lease = self.lease(|| self.is_draining())?;
+        let lease = self.lease()?;
         self.failpoint(Point::Leased)?;
         let loaded = self.load_recovered(&lease)?;
         // Another holder may have refreshed while this client waited for the lease.
@@ -99,7 +99,7 @@ impl Inner {
     ) -> Result<Token, Error> {
         let _in_flight = self.enter()?;
         self.reread_changed();
-        let lease = self.lease(|| self.is_draining())?;
+        let lease = self.lease()?;
         let loaded = self.load_recovered(&lease)?;
         self.single_flight.clear();
         // Each login is a grant of its own, even if the same person logged in before.
@@ -120,7 +120,7 @@ impl Inner {
         returned: Option<&Returned<'_>>,
     ) -> Result<Token, Error> {
         let connection = &self.connection;
-        lease.still_ours()?;
+        self.may_send(lease)?;
         self.failpoint(Point::BeforeSend)?;
         let mut started = self.clock.now();
         let mut asked = self.ask(grant, started);
@@ -132,7 +132,7 @@ impl Inner {
                 && (other_credentials || self.follow_the_servers_clock(rejection))
             {
                 // A new request with a new assertion, dated by the server's clock.
-                lease.still_ours()?;
+                self.may_send(lease)?;
                 started = self.clock.now();
                 asked = self.ask(grant, started);
             }

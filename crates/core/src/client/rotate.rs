@@ -9,7 +9,7 @@ use super::failpoint::Point;
 use super::journal::{
     self, Conclusion, Conditions, Intent, Opening, Outcome, Rotation, RotationJournal,
 };
-use super::lease::Held;
+use super::leases::Held;
 use super::persistence::Loaded;
 use super::record::{Attempt, Record};
 use super::single_flight::Want;
@@ -85,7 +85,7 @@ impl Inner {
         };
         self.note_seed(token);
         self.failpoint(Point::IntentDurable)
-            .and_then(|()| lease.still_ours())
+            .and_then(|()| self.may_send(lease))
             .and_then(|()| self.failpoint(Point::BeforeSend))
             .map_err(|error| self.not_sent(&intended, error))?;
         self.present(&intended, &grant)

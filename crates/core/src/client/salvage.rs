@@ -2,7 +2,7 @@
 
 use super::Inner;
 use super::history::What;
-use super::lease::Held;
+use super::leases::Held;
 use super::persistence::Loaded;
 use super::record::Record;
 use super::save::Saved;

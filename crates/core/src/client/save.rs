@@ -4,7 +4,7 @@ use super::Inner;
 use super::failpoint::Point;
 use super::history::{Event, What};
 use super::journal;
-use super::lease::Held;
+use super::leases::Held;
 use super::persistence::Loaded;
 use super::record::Record;
 use crate::{Error, Secret, Verdict};
