@@ -29,22 +29,6 @@ pub struct App<'a> {
 }
 
 impl<'a> App<'a> {
-    pub(crate) fn new(
-        name: &'a str,
-        profile: &'a Profile,
-        endpoints: &'a Endpoints,
-        client: &'a ClientIdentity,
-        policy: &'a GrantPolicy,
-    ) -> Self {
-        Self {
-            name,
-            profile,
-            endpoints,
-            client,
-            policy,
-        }
-    }
-
     /// Returns the profile's rules for the connection's grant type.
     pub fn rules(self) -> &'a GrantRules {
         // A connection whose grant type isn't in the profile has been rejected.

@@ -312,13 +312,13 @@ impl Connection {
 
     /// Returns the part that providers, requests and responses need.
     pub fn app(&self) -> App<'_> {
-        App::new(
-            &self.name,
-            self.provider.profile(),
-            &self.endpoints,
-            &self.client,
-            &self.policy,
-        )
+        App {
+            name: &self.name,
+            profile: self.provider.profile(),
+            endpoints: &self.endpoints,
+            client: &self.client,
+            policy: &self.policy,
+        }
     }
 
     /// Returns the environment and its endpoints.

@@ -144,7 +144,7 @@ impl Inner {
             record.logged_out = true;
             record
                 .history
-                .add(self.event(What::NotRevoked, None, None, None));
+                .add(self.journal().event(What::NotRevoked, None, None, None));
         }
         self.persistence
             .write(lease.fence, loaded.version, &record)

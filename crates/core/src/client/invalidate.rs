@@ -140,7 +140,7 @@ impl Inner {
         }
         record
             .history
-            .add(self.event(What::RejectedAgain, None, None, None));
+            .add(self.journal().event(What::RejectedAgain, None, None, None));
         let _ = self.persistence.write(lease.fence, loaded.version, &record);
     }
 }

@@ -165,9 +165,10 @@ impl Inner {
         let mut record = Record::of(connection, asked, response, before);
         if let Grant::AuthorizationCode { .. } = grant {
             let got = record.refresh_token.clone();
-            record
-                .history
-                .add(self.event(What::LoggedIn, None, None, got.as_ref()));
+            record.history.add(
+                self.journal()
+                    .event(What::LoggedIn, None, None, got.as_ref()),
+            );
         }
         self.keep(lease, loaded.version, record, None)
     }

@@ -30,7 +30,7 @@ impl Inner {
         let attempt = record.attempt.take();
         let (id, spends) = attempt.map(|attempt| (attempt.id, attempt.spends)).unzip();
         let got = record.refresh_token.clone();
-        record.history.add(self.event(
+        record.history.add(self.journal().event(
             What::Salvaged,
             id.as_deref(),
             spends.as_deref(),
@@ -62,7 +62,10 @@ impl Inner {
         self.shown.clear();
         let unrevoked = before.unrevoked_before();
         let mut history = before.history;
-        history.add(self.event(What::LoggedIn, None, None, Some(&refresh_token)));
+        history.add(
+            self.journal()
+                .event(What::LoggedIn, None, None, Some(&refresh_token)),
+        );
         Record {
             refresh_token: Some(refresh_token),
             asked_scopes: self.connection.scopes().join(" "),

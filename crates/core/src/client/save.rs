@@ -2,7 +2,7 @@
 
 use super::Inner;
 use super::failpoint::Point;
-use super::history::{Event, What};
+use super::history::What;
 use super::journal;
 use super::leases::Held;
 use super::persistence::Loaded;
@@ -36,7 +36,7 @@ impl Inner {
         };
         newer
             .history
-            .add(self.event(What::Recovered, None, None, None));
+            .add(self.journal().event(What::Recovered, None, None, None));
         let version = persistence.write(lease.fence, loaded.version, &newer)?;
         self.single_flight.keep_unsaved(None);
         persistence.empty_fallback();
@@ -80,15 +80,5 @@ impl Inner {
             Ok(true) if self.failpoint(Point::InFallback).is_ok() => Saved::Fallback,
             _ => Saved::Memory(error),
         }
-    }
-
-    pub(super) fn event(
-        &self,
-        what: What,
-        attempt: Option<&str>,
-        spent: Option<&str>,
-        got: Option<&Secret>,
-    ) -> Event {
-        self.journal().event(what, attempt, spent, got)
     }
 }
