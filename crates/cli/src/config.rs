@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use countersign::{Configuration, place, read_text, variable};
+use countersign::{Configuration, place, read_text};
 use countersign_core::{
     Client, ClientBuilder, Connection, Error, Profile, Registry, StoreKey, Transport, from_profile,
 };
@@ -36,9 +36,7 @@ pub(crate) fn client_of(
     for exposed in config.exposed(&settings) {
         output.warn(&format!("{} ({})", exposed.detail(), exposed.fix()));
     }
-    let settings = settings
-        .resolve(variable)
-        .map_err(|e| e.in_context(format_args!("connection `{name}`")))?;
+    let settings = countersign::resolve(name, settings)?;
     let connection = countersign::connection(name, &settings, &registry(global)?, None)?;
     output.set_connection(&connection);
     output.trace(&format!(
@@ -56,7 +54,7 @@ pub(crate) fn client_of(
 /// Returns the key of a connection's record, or `None` if its settings are invalid.
 pub(crate) fn store_key(global: &Global, name: &str) -> Option<StoreKey> {
     let settings = configuration(global).ok()?.settings(name).ok()?;
-    let settings = settings.resolve(variable).ok()?;
+    let settings = countersign::resolve(name, settings).ok()?;
     let registry = registry(global).ok()?;
     let connection = countersign::connection(name, &settings, &registry, None).ok()?;
     Some(connection.record_key())

@@ -5,10 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use countersign_core::trusted::{self, Refusal};
-use countersign_core::{Client, Connections, Error, ErrorKind, SETTINGS, Settings, label};
+use countersign_core::{Client, Connections, Error, ErrorKind, SETTINGS, Settings};
 use zeroize::Zeroizing;
 
-use crate::environment::{path_variable, variable};
+use crate::environment::path_variable;
 
 /// A configuration file that was found and read.
 ///
@@ -24,7 +24,7 @@ use crate::environment::{path_variable, variable};
 /// let configuration = Configuration::read(path)?;
 /// assert_eq!(configuration.names().collect::<Vec<_>>(), ["sales"]);
 /// assert_eq!(configuration.settings("sales")?.value("provider"), Some("salesforce"));
-/// # Ok::<(), countersign_core::Error>(())
+/// # Ok::<(), countersign::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct Configuration {
@@ -104,8 +104,7 @@ impl Configuration {
     /// # Ok::<(), countersign::Error>(())
     /// ```
     pub fn client(&self, name: &str) -> Result<Client, Error> {
-        let settings = self.settings(name)?.resolve(variable);
-        let settings = settings.map_err(|e| e.in_context(label(name)))?;
+        let settings = crate::resolve(name, self.settings(name)?)?;
         let connection = crate::connection(name, &settings, &crate::registry()?, None)?;
         crate::client_builder(connection, |_| ())?.build()
     }

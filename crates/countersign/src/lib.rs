@@ -41,7 +41,7 @@ mod stores;
 
 use std::sync::Arc;
 
-use countersign_core::{Network, Profile, Signer, UreqTransport};
+use countersign_core::{Network, Profile, Signer, UreqTransport, label};
 
 /// The crate that this one is built on: profiles, stores, transports, keys, requests, responses.
 pub use countersign_core as core;
@@ -73,7 +73,7 @@ pub use self::stores::{
 /// let ids: Vec<_> = registry.iter().map(|provider| provider.profile().id.as_str()).collect();
 /// # #[cfg(all(feature = "docusign", feature = "salesforce", feature = "boldsign"))]
 /// assert_eq!(ids, ["docusign", "salesforce", "boldsign"]);
-/// # Ok::<(), countersign_core::Error>(())
+/// # Ok::<(), countersign::Error>(())
 /// ```
 pub fn registry() -> Result<Registry, Error> {
     let providers: [Arc<dyn Provider>; _] = [
@@ -89,7 +89,18 @@ pub fn registry() -> Result<Registry, Error> {
         .try_fold(Registry::new(), Registry::with)
 }
 
-/// Builds a connection from its settings, for the provider that they name.
+/// Returns a connection's settings with the values of the environment variables and files that they
+/// name.
+///
+/// # Errors
+///
+/// The errors of [`Settings::resolve`]. They name the connection.
+pub fn resolve(name: &str, settings: Settings) -> Result<Settings, Error> {
+    let resolved = settings.resolve(variable);
+    resolved.map_err(|error| error.in_context(label(name)))
+}
+
+/// Builds a connection from its resolved settings, for the provider that they name.
 ///
 /// It signs with `signer`. If that is `None`, it signs with the device that `private_key` names
 /// (RFC 7512, feature `pkcs11`), or with the key that `private_key` contains.
@@ -124,7 +135,7 @@ pub fn connection(
     };
     let provider = registry
         .provider(id)
-        .map_err(|e| e.in_context(countersign_core::label(name)))?;
+        .map_err(|e| e.in_context(label(name)))?;
     connection_at(name, settings, provider, signer)
 }
 
@@ -141,8 +152,7 @@ pub fn connection_at(
 ) -> Result<Connection, Error> {
     let signer = match signer {
         Some(signer) => Some(signer),
-        None => device(settings, provider.profile())
-            .map_err(|e| e.in_context(countersign_core::label(name)))?,
+        None => device(settings, provider.profile()).map_err(|e| e.in_context(label(name)))?,
     };
     match signer {
         Some(signer) => Connection::with_signer(name, settings, provider, signer),
@@ -207,7 +217,7 @@ pub fn load(name: &str) -> Result<Client, Error> {
 /// ```no_run
 /// let path = "countersign.toml".into();
 /// let settings = countersign::Configuration::read(path)?.settings("work")?;
-/// let settings = settings.resolve(countersign::variable)?;
+/// let settings = countersign::resolve("work", settings)?;
 /// let connection = countersign::connection("work", &settings, &countersign::registry()?, None)?;
 /// let client = countersign::client_builder(connection, |error| eprintln!("{error}"))?
 ///     .on_change(|change| println!("{change:?}"))

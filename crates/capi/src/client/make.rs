@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use countersign::{Observed, variable};
+use countersign::Observed;
 use countersign_core::{Change, Connection, Error, Registry, Signer};
 
 use crate::callback::calling_out;
@@ -73,8 +73,7 @@ pub(super) fn client(
 
 fn connection(config: &Config, registry: &Registry, id: u64) -> Result<Connection, Error> {
     let name = &config.name;
-    let settings = config.settings.clone().resolve(variable);
-    let settings = settings.map_err(|e| e.in_context(countersign_core::label(name)))?;
+    let settings = countersign::resolve(name, config.settings.clone())?;
     let signer = config.signer.clone().map(|signer| -> Arc<dyn Signer> {
         Arc::new(device(
             signer.algorithm,
