@@ -275,19 +275,7 @@ fn facts_of_token(token: &TokenResponse) -> Map<String, Value> {
 }
 
 fn facts_of_error(error: &Error) -> Map<String, Value> {
-    object(json!({
-        "kind": error.kind().as_str(),
-        "verdict": error.verdict().as_str(),
-        "message": error.message(),
-        "hint": error.hint(),
-        "setting": error.setting_name(),
-        "http_status": error.http_status(),
-        "oauth_error": error.oauth_error(),
-        "oauth_description": error.oauth_description(),
-        "retry_after_s": error.retry_after().map(|wait| wait.as_secs()),
-        "url": error.url(),
-        "trace_id": error.trace_id(),
-    }))
+    object(json!(error))
 }
 
 fn object(value: Value) -> Map<String, Value> {

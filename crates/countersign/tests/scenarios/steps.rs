@@ -243,20 +243,7 @@ impl<'a> Steps<'a> {
 
 /// Returns an error in the README's words. What is absent is null.
 pub(crate) fn error_facts(error: &Error) -> Facts {
-    members(json!({
-        "verdict": error.verdict().as_str(),
-        "kind": error.kind().as_str(),
-        "message": error.message(),
-        "hint": error.hint(),
-        "setting": error.setting_name(),
-        "http_status": error.http_status(),
-        "oauth_error": error.oauth_error(),
-        "oauth_description": error.oauth_description(),
-        "retry_after_s": error.retry_after().map(|wait| wait.as_secs()),
-        "url": error.url(),
-        "trace_id": error.trace_id(),
-        "provider": error.provider(),
-    }))
+    members(json!(error))
 }
 
 fn word(revocation: &Revocation) -> Result<&'static str, Stop> {
