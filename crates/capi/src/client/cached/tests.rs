@@ -24,17 +24,11 @@ impl Transport for Canned {
 
 /// Returns a client that has this token cached.
 fn with_token(token: &'static str) -> countersign_core::Client {
-    let profile = r#"
-        id = "acme"
-        name = "Acme"
-        documentation = "https://acme.example/docs"
-        environments.production.base_url = "https://login.acme.example"
-        endpoints.token = "{base_url}/token"
-        grants.client-credentials.client_auth = ["post"]
-    "#;
+    let profile = include_str!("../../../../../tests/profiles/acme.toml");
     let profile = from_profile(Profile::from_toml(profile).unwrap());
     let settings = [
         ("provider", "acme"),
+        ("grant", "client-credentials"),
         ("client_id", "app"),
         ("client_secret", "s3cret"),
     ];

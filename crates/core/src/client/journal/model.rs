@@ -44,10 +44,10 @@ struct Found {
     lost: usize,
     /// Lost, although the response with the new token had reached a living process.
     avoidable: usize,
-    /// The record or a caller was told that the grant has ended, but the server accepts its token.
+    /// The record or an error says that the grant has ended, but the server accepts its token.
     declared_dead: usize,
-    /// Lost, and nobody was told.
-    untold: usize,
+    /// Lost, but neither the record nor an error says so.
+    unreported: usize,
     /// The steps to one of the avoidable losses.
     path: Option<Vec<String>>,
 }
@@ -60,18 +60,8 @@ struct Model {
 
 impl Model {
     fn new(rules: Rules) -> Self {
-        let profile = Profile::from_toml(
-            r#"
-            id = "acme"
-            name = "Acme"
-            documentation = "https://acme.example/docs"
-            environments.production.base_url = "https://login.acme.example"
-            endpoints.token = "{base_url}/token"
-            endpoints.authorize = "{base_url}/authorize"
-            grants.authorization-code.client_auth = ["post"]
-            "#,
-        )
-        .unwrap();
+        let profile = include_str!("../../../../../tests/profiles/acme.toml");
+        let profile = Profile::from_toml(profile).unwrap();
         let settings = Settings::from_pairs([
             ("provider", "acme"),
             ("grant", "authorization-code"),
@@ -170,7 +160,7 @@ impl Model {
         }
         let ended = state.record.ended.is_some() || state.reported_end;
         found.declared_dead += usize::from(accepted && ended);
-        found.untold += usize::from(!accepted && !ended);
+        found.unreported += usize::from(!accepted && !ended);
     }
 
     fn next(&self, state: &State) -> Vec<State> {
@@ -543,7 +533,7 @@ fn no_refresh_token_is_lost_that_a_client_could_have_kept() {
                 let case = format!("{policy:?}, {name}, kernel lock {kernel_lock}: {found:#?}");
                 assert_eq!(found.avoidable, 0, "{case}");
                 assert_eq!(found.declared_dead, 0, "{case}");
-                assert_eq!(found.untold, 0, "{case}");
+                assert_eq!(found.unreported, 0, "{case}");
                 if policy != Policy::Strict {
                     assert_eq!(found.lost, 0, "{case}");
                 }

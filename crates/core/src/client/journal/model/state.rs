@@ -72,7 +72,7 @@ pub(super) struct State {
     pub(super) faults: u8,
     /// Whether a new refresh token was lost that no client could have kept.
     pub(super) excused: bool,
-    /// Whether a caller was told that the grant has ended.
+    /// Whether an error said that the grant has ended.
     pub(super) reported_end: bool,
     /// How this state was reached, for a person who reads a failure.
     pub(super) path: Vec<String>,
