@@ -1,19 +1,17 @@
 //! From a configuration file to a token.
 
-use std::env;
 use std::process::Command;
 
 use countersign::{Configuration, ErrorKind};
 use countersign_sandbox::{Options, Sandbox};
 
-const CHILD: &str = "COUNTERSIGN_TEST_CHILD";
-
-/// Runs one test of this file in a process whose configuration and state are in these folders.
-fn in_a_child(test: &str, sandbox: &Sandbox) {
+#[test]
+fn load_returns_a_client_of_the_configuration_that_it_finds() {
+    let sandbox = Sandbox::start(Options::default()).unwrap();
     let home = tempfile::tempdir().unwrap();
-    let child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", test])
-        .env(CHILD, "1")
+    // In a process whose configuration and state are in these folders.
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "loads_a_client", "--ignored"])
         .env("HOME", home.path())
         .env("XDG_STATE_HOME", home.path().join("state"))
         .env("COUNTERSIGN_CONFIG", sandbox.connections())
@@ -22,20 +20,13 @@ fn in_a_child(test: &str, sandbox: &Sandbox) {
     let printed = String::from_utf8_lossy(&child.stdout);
     assert!(child.status.success(), "{printed}");
     assert!(printed.contains("1 passed"), "{printed}");
+    // The second call returned the cached token.
+    assert_eq!(sandbox.log().len(), 1);
 }
 
 #[test]
-fn load_returns_a_client_of_the_configuration_that_it_finds() {
-    if env::var_os(CHILD).is_none() {
-        let sandbox = Sandbox::start(Options::default()).unwrap();
-        in_a_child(
-            "load_returns_a_client_of_the_configuration_that_it_finds",
-            &sandbox,
-        );
-        // The second call returned the cached token.
-        assert_eq!(sandbox.log().len(), 1);
-        return;
-    }
+#[ignore = "runs as a child of load_returns_a_client_of_the_configuration_that_it_finds"]
+fn loads_a_client() {
     let client = countersign::load("boldsign-cc").unwrap();
     let token = client.token().unwrap();
     assert_eq!(client.token().unwrap().expose(), token.expose());

@@ -6,7 +6,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Barrier, Mutex, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use countersign_capi::*;
 
@@ -390,12 +390,10 @@ fn concurrent_clients_return_only_their_own_tokens() {
             let token = client.token().unwrap().value();
             assert_ne!(shown.lock().unwrap().1, token);
             *shown.lock().unwrap() = (client.0.addr(), token);
-            let before = read.load(Ordering::Relaxed);
-            for _ in 0..1000 {
-                if read.load(Ordering::Relaxed) >= before + 50 {
-                    break;
-                }
-                thread::sleep(Duration::from_micros(100));
+            let enough = read.load(Ordering::Relaxed) + 50;
+            let patience = Instant::now() + Duration::from_millis(100);
+            while read.load(Ordering::Relaxed) < enough && Instant::now() < patience {
+                thread::yield_now();
             }
         }
         stop.store(true, Ordering::Relaxed);

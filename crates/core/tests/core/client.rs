@@ -6,8 +6,8 @@ use std::time::Duration;
 use countersign_core::{Error, ErrorKind, FileStore, MemoryStore, Source, Store, Verdict};
 
 use crate::support::{
-    Bench, bench, bench_with, block_on, client_credentials, connection, cut, refreshing, refusal,
-    rotated_answer, token_answer,
+    Bench, assert_asks_for_a_login, bench, bench_with, block_on, client_credentials, connection,
+    cut, refreshing, refusal, rotated_answer, token_answer,
 };
 
 #[test]
@@ -414,17 +414,7 @@ fn a_login_grant_without_a_token_asks_for_a_login() {
         ("client_secret", "s3cret"),
         ("redirect_uri", "https://app.example/callback"),
     ]);
-    let error = bench(connection, []).client.token().unwrap_err();
-    assert_eq!(
-        (error.kind(), error.verdict()),
-        (ErrorKind::NoToken, Verdict::Reauthorize)
-    );
-    assert!(error.hint().unwrap().contains("start_login"), "{error:?}");
-    assert_eq!(
-        error.url(),
-        None,
-        "no login was started that a URL could complete"
-    );
+    assert_asks_for_a_login(&bench(connection, []).client.token().unwrap_err());
 }
 
 #[test]

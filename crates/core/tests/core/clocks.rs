@@ -1,12 +1,14 @@
 //! Clocks that differ or jump, and machines that sleep.
 
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use countersign_core::{Cached, Response, Verdict};
+use countersign_core::{Cached, Client, ManualClock, MemoryStore, Response, Verdict};
 
 use crate::support::{
-    Bench, NOW, bench, by_assertion, by_assertion_or_login, claims_of, client_credentials,
+    Bench, NOW, Script, bench, by_assertion, by_assertion_or_login, claims_of, client_credentials,
     token_answer,
 };
 
@@ -123,10 +125,18 @@ fn no_expired_token_is_returned_after_five_hours_of_sleep() {
 
 #[test]
 fn a_cached_handle_is_fresh_only_while_its_client_has_the_token() {
-    let Bench { client, clock, .. } = bench(
-        client_credentials(),
-        ["a", "b", "c", "d"].map(|token| Ok(token_answer(token, 3600))),
-    );
+    let clock = Arc::new(ManualClock::at(NOW));
+    // The client drops its listener, and the sender with it, when it is gone.
+    let (sender, gone) = mpsc::channel::<()>();
+    let client = Client::builder(client_credentials())
+        .transport(Script::new(
+            ["a", "b", "c", "d"].map(|token| Ok(token_answer(token, 3600))),
+        ))
+        .clock(clock.clone())
+        .store(Arc::new(MemoryStore::new()))
+        .on_change(move |_| drop(sender.clone()))
+        .build()
+        .unwrap();
     assert!(client.cached().is_none());
     let read = |cached: &Cached| cached.fresh().map(|token| token.expose().to_owned());
     let next = || {
@@ -153,11 +163,11 @@ fn a_cached_handle_is_fresh_only_while_its_client_has_the_token() {
     assert_eq!(read(&last).as_deref(), Some("d"));
     drop(client);
     // The last request's thread holds the client for a moment longer.
-    let gone = (0..1000).any(|_| {
-        thread::sleep(Duration::from_millis(10));
-        read(&last).is_none()
-    });
-    assert!(gone);
+    assert_eq!(
+        gone.recv_timeout(Duration::from_secs(10)),
+        Err(RecvTimeoutError::Disconnected)
+    );
+    assert_eq!(read(&last), None);
 }
 
 #[test]

@@ -8,8 +8,8 @@ use countersign_core::{
 };
 
 use crate::support::{
-    Bench, NOW, Script, bench, bench_with, by_assertion, client_credentials, connection, login,
-    refreshing, rotated_answer, token_answer,
+    Bench, NOW, Script, assert_asks_for_a_login, bench, bench_with, by_assertion,
+    client_credentials, connection, login, refreshing, rotated_answer, token_answer,
 };
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -161,16 +161,7 @@ fn the_error_says_why_a_login_is_needed() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let message = |bench: &Bench| {
         let error = bench.client.token().unwrap_err();
-        assert_eq!(
-            (error.kind(), error.verdict()),
-            (ErrorKind::NoToken, Verdict::Reauthorize)
-        );
-        assert!(error.hint().unwrap().contains("start_login"), "{error:?}");
-        assert_eq!(
-            error.url(),
-            None,
-            "no login was started that a URL could complete"
-        );
+        assert_asks_for_a_login(&error);
         error.message().to_owned()
     };
     let first = bench_with(by_login(&[]), [Ok(token_answer("a", 600))], store.clone());

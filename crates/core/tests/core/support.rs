@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use countersign_core::{
     Client, Connection, Error, ErrorKind, ManualClock, MemoryStore, Profile, Request, Response,
-    SendError, Settings, Store, Swap, Token, Transport, store,
+    SendError, Settings, Store, Swap, Token, Transport, Verdict, store,
 };
 use countersign_store_conformance::Intercepted;
 
@@ -287,6 +287,20 @@ pub(crate) fn bench_with(
         script,
         store,
     }
+}
+
+/// Asserts that an error asks for a login, although no login was started.
+pub(crate) fn assert_asks_for_a_login(error: &Error) {
+    assert_eq!(
+        (error.kind(), error.verdict()),
+        (ErrorKind::NoToken, Verdict::Reauthorize)
+    );
+    assert!(error.hint().unwrap().contains("start_login"), "{error:?}");
+    assert_eq!(
+        error.url(),
+        None,
+        "no login was started that a URL could complete"
+    );
 }
 
 /// A memory store that accepts a number of writes and rejects later ones.
