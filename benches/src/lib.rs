@@ -10,6 +10,7 @@ mod assembling;
 mod case;
 mod material;
 pub mod measure;
+pub mod memory;
 #[cfg(feature = "peers")]
 mod peers;
 pub mod plot;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use countersign_benches::memory::resident_bytes;
 use countersign_core::{
     Client, Connection, Profile, Request, Response, SendError, Settings, Signer, Subjects,
     Transport, jose,
@@ -163,15 +164,6 @@ fn cpu_ns_per_call(threads: usize, run: &(dyn Fn() + Sync)) -> f64 {
 fn cpu_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-}
-
-fn resident_bytes() -> u64 {
-    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = text
-        .split(' ')
-        .nth(1)
-        .and_then(|pages| pages.parse::<u64>().ok());
-    pages.unwrap_or_default() * 4096
 }
 
 fn client() -> Client {

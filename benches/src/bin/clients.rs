@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use countersign_benches::memory::resident_bytes;
 use countersign_core::{Client, Settings};
 use countersign_sandbox::{Options, Sandbox};
 use countersign_store_conformance::servers::PostgresServer;
@@ -205,13 +206,4 @@ fn connections_to(port: u16) -> usize {
             at_port && fields.nth(6).is_some_and(|inode| own.contains(inode))
         })
         .count()
-}
-
-fn resident_bytes() -> u64 {
-    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = text
-        .split(' ')
-        .nth(1)
-        .and_then(|pages| pages.parse::<u64>().ok());
-    pages.unwrap_or_default() * 4096
 }
