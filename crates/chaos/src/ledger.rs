@@ -35,7 +35,7 @@ pub struct Tally {
     pub max_wait_ms: i64,
     /// Workers that were stopped for a while.
     pub stops: usize,
-    /// Workers that were told to drain their clients and exit.
+    /// Workers that received the signal to drain their clients and exit.
     pub shutdowns: usize,
     /// Children that were forked in the middle of a refresh.
     pub forks: usize,

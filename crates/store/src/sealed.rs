@@ -21,7 +21,7 @@ const SALT: usize = 32;
 /// (HKDF-SHA256, RFC 5869), and bound to the record's key and version. So a value can't be moved to
 /// another record, or replaced by an older one.
 ///
-/// This only keeps values secret: whoever can write to the store can still delete from it.
+/// This only keeps values secret. Anybody who can write to the store can still delete from it.
 ///
 /// # Example
 ///

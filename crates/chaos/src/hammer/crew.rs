@@ -22,7 +22,7 @@ pub(super) struct Crew<'a> {
     workers: Vec<Worker>,
     /// The forked children of ended workers, which run until their pipe is closed.
     orphans: Vec<Orphans>,
-    /// How many workers were told to shut down.
+    /// How many workers received the signal to shut down.
     pub(super) shut_down: usize,
     /// How many workers did not respond within the bound of a call.
     pub(super) silent: usize,
@@ -32,7 +32,7 @@ pub(super) struct Worker {
     pub(super) child: Child,
     input: Option<ChildStdin>,
     reader: JoinHandle<()>,
-    /// When it was told to shut down.
+    /// When it received the signal to shut down.
     ending: Option<Instant>,
 }
 

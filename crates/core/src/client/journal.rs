@@ -1,8 +1,9 @@
 //! The rotation journal: what a record says before and after a single-use refresh token is spent.
 //!
 //! The intent to spend a token is stored before the request is sent, and the outcome after it.
-//! Whoever comes after a crash or a lost response knows that the token may be spent, waits until
-//! that request can't arrive anymore, and finds out with one request. See docs/reliability.md.
+//! After a crash or a lost response, the next refresh knows that the token may be spent. It waits
+//! until that request can't arrive anymore, and finds out with one request. See
+//! docs/reliability.md.
 //!
 //! Everything here is a pure function of its arguments, so the tests can run it in every order that
 //! two processes and a server allow: see [`model`].
