@@ -27,18 +27,6 @@ use crate::trusted;
 /// assert_eq!(error.verdict(), Verdict::FixConfiguration);
 /// assert_eq!(error.to_string(), "`client_id` is missing");
 /// ```
-///
-/// It serializes with every member, `null` if unknown, and the waiting time in seconds:
-///
-/// ```
-/// # use countersign_core::{Error, ErrorKind};
-/// let error = Error::new(ErrorKind::Throttled, "too many requests").with_http_status(429);
-/// let json = serde_json::to_value(&error)?;
-/// assert_eq!(json["verdict"], "retry");
-/// assert_eq!(json["http_status"], 429);
-/// assert!(json["hint"].is_null());
-/// # Ok::<(), serde_json::Error>(())
-/// ```
 pub struct Error(Box<Inner>);
 
 #[derive(Clone)]

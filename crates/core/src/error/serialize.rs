@@ -4,7 +4,6 @@ use serde::{Serialize, Serializer};
 
 use super::Error;
 
-/// Every member is present, and null if unknown.
 #[derive(Serialize)]
 struct Members<'a> {
     verdict: &'static str,
@@ -21,6 +20,20 @@ struct Members<'a> {
     setting: Option<&'a str>,
 }
 
+/// Every member is present, `null` if unknown. The waiting time is in seconds.
+///
+/// # Example
+///
+/// ```
+/// use countersign_core::{Error, ErrorKind};
+///
+/// let error = Error::new(ErrorKind::Throttled, "too many requests").with_http_status(429);
+/// let json = serde_json::to_value(&error)?;
+/// assert_eq!(json["verdict"], "retry");
+/// assert_eq!(json["http_status"], 429);
+/// assert!(json["hint"].is_null());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 impl Serialize for Error {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let members = Members {
