@@ -148,15 +148,14 @@ impl Entry {
     /// Returns whether more than `early` was left at the last check, at most a second ago.
     #[inline]
     fn is_fresh(&self, clock: &dyn Clock) -> bool {
-        let now = clock.coarse_unix_ms();
-        if self.checked.holds(now) {
-            return true;
-        }
-        self.check(clock.now());
-        self.checked.holds(now)
+        // A check decides by its own reading: the coarse one may be old, if this thread was paused
+        // or the kernel's tick was late.
+        self.checked.holds(clock.coarse_unix_ms()) || self.check(clock.now())
     }
 
-    fn check(&self, now: Moment) {
+    /// Returns whether more than `early` is left by both clocks, and stores for how long that
+    /// holds.
+    fn check(&self, now: Moment) -> bool {
         let left = self
             .token
             .remaining(now)
@@ -165,6 +164,7 @@ impl Entry {
         // The coarse clock may lag. It must neither see the check in its future nor return a token
         // that has just expired. A token with less than the lag left is checked each time.
         self.checked.set(now.unix_ms - LAG_MS, holds.min(CHECK_MS));
+        holds > 0
     }
 }
 

@@ -368,23 +368,29 @@ fn the_history_has_the_last_eight_events_without_a_token() {
     assert_eq!(pairs[1].1, pairs[0].0);
 }
 
-/// A clock whose coarse time lags by a kernel tick.
+/// A clock whose coarse time lags.
 #[derive(Debug)]
-struct Lagging(ManualClock);
+struct Lagging {
+    clock: ManualClock,
+    lag_ms: i64,
+}
 
 impl Clock for Lagging {
     fn now(&self) -> Moment {
-        self.0.now()
+        self.clock.now()
     }
 
     fn coarse_unix_ms(&self) -> i64 {
-        self.0.now().unix_ms - 4
+        self.clock.now().unix_ms - self.lag_ms
     }
 }
 
-#[test]
-fn an_expired_token_is_not_fresh_if_the_coarse_clock_lags() {
-    let clock = Arc::new(Lagging(ManualClock::at(crate::support::NOW)));
+/// A client whose coarse clock lags, with a token that is valid for two seconds.
+fn with_a_lagging_clock(lag_ms: i64) -> (Client, Arc<Lagging>, Arc<Script>) {
+    let clock = Arc::new(Lagging {
+        clock: ManualClock::at(crate::support::NOW),
+        lag_ms,
+    });
     let script = Script::new([Ok(rotated_answer("a", "r1", 2))]);
     let client = Client::builder(refreshing())
         .transport(script.clone())
@@ -392,7 +398,26 @@ fn an_expired_token_is_not_fresh_if_the_coarse_clock_lags() {
         .build()
         .unwrap();
     client.token().unwrap();
-    clock.0.advance(Duration::from_secs(2));
+    (client, clock, script)
+}
+
+#[test]
+fn a_valid_token_is_fresh_however_far_the_coarse_clock_lags() {
+    for lag_ms in [0, 4, 19, 20, 21, 1000, 10_000, -1000, -10_000] {
+        let (client, ..) = with_a_lagging_clock(lag_ms);
+        let cached = client.cached().unwrap();
+        for _ in 0..2 {
+            assert!(client.fresh().is_some(), "{lag_ms}");
+            assert!(cached.fresh().is_some(), "{lag_ms}");
+        }
+    }
+}
+
+#[test]
+fn an_expired_token_is_not_fresh_if_the_coarse_clock_lags() {
+    // A kernel's tick.
+    let (client, clock, script) = with_a_lagging_clock(4);
+    clock.clock.advance(Duration::from_secs(2));
     assert!(client.fresh().is_none());
     script.push(Ok(rotated_answer("b", "r2", 2)));
     assert_eq!(client.token().unwrap().expose(), "b");
