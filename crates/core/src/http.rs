@@ -9,6 +9,7 @@ use crate::{Form, Secret, Url};
 /// A request for a [`crate::Transport`] to send.
 ///
 /// `Debug` shows the method, the URL and the names of headers and fields, but no values.
+#[derive(Clone)]
 pub struct Request {
     method: Method,
     url: Url,

@@ -31,6 +31,7 @@
 //!
 //! - `ureq` (default): the transport of [`Client::new`], ureq 3 with rustls. Without it, pass a
 //!   transport to [`Client::builder`].
+//! - `testing`: the module `testing`, for tests of code that uses a client.
 //! - `encrypted-keys`: private keys with a passphrase, and PKCS#12.
 //! - `aws-lc`: a second signing library, required for P-521 and for RSA keys over 4096 bits.
 
@@ -67,6 +68,8 @@ mod requests;
 mod secret;
 mod settings;
 mod subjects;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod token;
 mod transport;
 mod url;

@@ -27,6 +27,7 @@
 //! - `docusign`, `salesforce`, `boldsign` (default): the providers.
 //! - `postgres`, `redis`: stores for several hosts.
 //! - `pkcs11`: keys in an HSM (`private_key = "pkcs11:…"`).
+//! - `testing`: the module `testing`, for tests of code that uses a client.
 //! - `aws-lc`: a second signing library, for P-521 and RSA keys of more than 4096 bits.
 
 #![forbid(unsafe_code)]
@@ -49,6 +50,9 @@ pub use countersign_core::{
     Client, ClientBuilder, Connection, Error, ErrorKind, Login, Provider, Registry, Settings,
     Token, Verdict,
 };
+
+#[cfg(feature = "testing")]
+pub use countersign_core::testing;
 
 pub use self::configuration::{Configuration, Exposed, read_text};
 pub use self::environment::{path_variable, variable};

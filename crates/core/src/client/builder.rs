@@ -63,31 +63,16 @@ impl ClientBuilder {
     ///
     /// ```
     /// # use std::sync::Arc;
-    /// # use countersign_core::{Connection, Client, Profile, Request, Response, SendError, Settings, Transport};
-    /// # #[derive(Debug)]
-    /// # struct Canned;
-    /// # impl Transport for Canned {
-    /// #     fn send(&self, _: &Request) -> Result<Response, SendError> {
-    /// #         Ok(Response::new(200, [], r#"{"access_token":"t0ken","expires_in":3600}"#))
-    /// #     }
-    /// # }
-    /// # let profile = Profile::from_toml(r#"
-    /// #     id = "acme"
-    /// #     name = "Acme"
-    /// #     documentation = "https://acme.example/docs"
-    /// #     environments.production.base_url = "https://login.acme.example"
-    /// #     endpoints.token = "{base_url}/token"
-    /// #     grants.client-credentials.client_auth = ["post"]
-    /// # "#)?;
-    /// # let settings = Settings::from_pairs([
-    /// #     ("provider", "acme"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// # use countersign_core::{Client, testing};
+    /// # let connection = testing::connection([
+    /// #     ("grant", "client-credentials"), ("client_id", "app"), ("client_secret", "s3cret"),
     /// # ])?;
-    /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
+    /// # let transport = testing::MockTransport::new([Ok(testing::token_response("t0ken", 3600))]);
     /// use std::time::Duration;
     /// use countersign_core::ManualClock;
     ///
     /// let clock = Arc::new(ManualClock::at(1_700_000_000));
-    /// let builder = Client::builder(connection).transport(Arc::new(Canned));
+    /// let builder = Client::builder(connection).transport(transport);
     /// let client = builder.clock(clock.clone()).build()?;
     /// client.token()?;
     /// assert!(client.fresh().is_some());
@@ -114,31 +99,16 @@ impl ClientBuilder {
     ///
     /// ```
     /// # use std::sync::Arc;
-    /// # use countersign_core::{Connection, Client, Profile, Request, Response, SendError, Settings, Transport};
-    /// # #[derive(Debug)]
-    /// # struct Canned;
-    /// # impl Transport for Canned {
-    /// #     fn send(&self, _: &Request) -> Result<Response, SendError> {
-    /// #         Ok(Response::new(200, [], r#"{"access_token":"t0ken","expires_in":3600}"#))
-    /// #     }
-    /// # }
-    /// # let profile = Profile::from_toml(r#"
-    /// #     id = "acme"
-    /// #     name = "Acme"
-    /// #     documentation = "https://acme.example/docs"
-    /// #     environments.production.base_url = "https://login.acme.example"
-    /// #     endpoints.token = "{base_url}/token"
-    /// #     grants.client-credentials.client_auth = ["post"]
-    /// # "#)?;
-    /// # let settings = Settings::from_pairs([
-    /// #     ("provider", "acme"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// # use countersign_core::{Client, testing};
+    /// # let connection = testing::connection([
+    /// #     ("grant", "client-credentials"), ("client_id", "app"), ("client_secret", "s3cret"),
     /// # ])?;
-    /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
+    /// # let transport = testing::MockTransport::new([Ok(testing::token_response("t0ken", 3600))]);
     /// use countersign_core::{MemoryStore, Source};
     ///
     /// let store = Arc::new(MemoryStore::new());
     /// let client = || {
-    ///     let builder = Client::builder(connection.clone()).transport(Arc::new(Canned));
+    ///     let builder = Client::builder(connection.clone()).transport(transport.clone());
     ///     builder.store(store.clone()).build()
     /// };
     /// client()?.token()?;
@@ -194,32 +164,17 @@ impl ClientBuilder {
     ///
     /// ```
     /// # use std::sync::Arc;
-    /// # use countersign_core::{Connection, Client, Profile, Request, Response, SendError, Settings, Transport};
-    /// # #[derive(Debug)]
-    /// # struct Canned;
-    /// # impl Transport for Canned {
-    /// #     fn send(&self, _: &Request) -> Result<Response, SendError> {
-    /// #         Ok(Response::new(200, [], r#"{"access_token":"t0ken","expires_in":3600}"#))
-    /// #     }
-    /// # }
-    /// # let profile = Profile::from_toml(r#"
-    /// #     id = "acme"
-    /// #     name = "Acme"
-    /// #     documentation = "https://acme.example/docs"
-    /// #     environments.production.base_url = "https://login.acme.example"
-    /// #     endpoints.token = "{base_url}/token"
-    /// #     grants.client-credentials.client_auth = ["post"]
-    /// # "#)?;
-    /// # let settings = Settings::from_pairs([
-    /// #     ("provider", "acme"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// # use countersign_core::{Client, testing};
+    /// # let connection = testing::connection([
+    /// #     ("grant", "client-credentials"), ("client_id", "app"), ("client_secret", "s3cret"),
     /// # ])?;
-    /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
+    /// # let transport = testing::MockTransport::new([Ok(testing::token_response("t0ken", 3600))]);
     /// use std::sync::Mutex;
     /// use countersign_core::{Change, Source};
     ///
     /// let obtained = Arc::new(Mutex::new(Vec::new()));
     /// let log = Arc::clone(&obtained);
-    /// let builder = Client::builder(connection).transport(Arc::new(Canned));
+    /// let builder = Client::builder(connection).transport(transport);
     /// let builder = builder.on_change(move |change| {
     ///     if let Change::Obtained { token, .. } = change {
     ///         log.lock().unwrap().push(token.source());

@@ -29,28 +29,8 @@ impl Client {
     /// # Example
     ///
     /// ```
-    /// # use std::sync::Arc;
-    /// # use countersign_core::{Connection, Client, Profile, Request, Response, SendError, Settings, Transport};
-    /// # #[derive(Debug)]
-    /// # struct Canned;
-    /// # impl Transport for Canned {
-    /// #     fn send(&self, _: &Request) -> Result<Response, SendError> {
-    /// #         Ok(Response::new(200, [], r#"{"access_token":"t0ken","expires_in":3600}"#))
-    /// #     }
-    /// # }
-    /// # let profile = Profile::from_toml(r#"
-    /// #     id = "acme"
-    /// #     name = "Acme"
-    /// #     documentation = "https://acme.example/docs"
-    /// #     environments.production.base_url = "https://login.acme.example"
-    /// #     endpoints.token = "{base_url}/token"
-    /// #     grants.client-credentials.client_auth = ["post"]
-    /// # "#)?;
-    /// # let settings = Settings::from_pairs([
-    /// #     ("provider", "acme"), ("client_id", "app"), ("client_secret", "s3cret"),
-    /// # ])?;
-    /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
-    /// # let client = Client::builder(connection).transport(Arc::new(Canned)).build()?;
+    /// # use countersign_core::testing;
+    /// # let client = testing::client([Ok(testing::token_response("t0ken", 3600))]).client;
     /// use std::time::Duration;
     ///
     /// client.token()?;

@@ -78,13 +78,13 @@ fn short_lived_tokens_do_not_cause_a_request_loop() {
 #[test]
 fn a_thousand_threads_make_one_request() {
     let bench = bench(client_credentials(), [Ok(token_answer("a", 3600))]);
-    bench.script.close_gate();
+    bench.script.hold();
     std::thread::scope(|scope| {
         let callers: Vec<_> = (0..1000)
             .map(|_| scope.spawn(|| bench.client.token().unwrap().expose().to_owned()))
             .collect();
-        bench.script.await_arrivals(1);
-        bench.script.open_gate();
+        bench.script.wait_for_requests(1);
+        bench.script.release();
         for caller in callers {
             assert_eq!(caller.join().unwrap(), "a");
         }
@@ -181,7 +181,7 @@ fn a_rejected_token_is_not_returned_if_the_refresh_fails() {
 fn counts_and_changes_report_what_happened() {
     let changes = Arc::new(std::sync::Mutex::new(Vec::new()));
     let noted = Arc::clone(&changes);
-    let script = crate::support::Script::new([
+    let script = crate::support::MockTransport::new([
         Ok(rotated_answer("a", "r1", 600)),
         Ok(token_answer("b", 600)),
         Ok(countersign_core::Response::new(200, [], "")),
@@ -212,15 +212,15 @@ fn counts_and_changes_report_what_happened() {
 fn async_callers_share_one_request() {
     use std::task::{Context, Waker};
     let bench = bench(client_credentials(), [Ok(token_answer("a", 3600))]);
-    bench.script.close_gate();
+    bench.script.hold();
     let mut first = Box::pin(bench.client.token_async());
     let mut dropped = Box::pin(bench.client.token_async());
     let mut context = Context::from_waker(Waker::noop());
     assert!(first.as_mut().poll(&mut context).is_pending());
     assert!(dropped.as_mut().poll(&mut context).is_pending());
-    bench.script.await_arrivals(1);
+    bench.script.wait_for_requests(1);
     drop(dropped);
-    bench.script.open_gate();
+    bench.script.release();
     // A blocking caller gets the same token, from the request or the cache.
     assert_eq!(bench.client.token().unwrap().expose(), "a");
     assert_eq!(block_on(first).unwrap().expose(), "a");
@@ -277,12 +277,12 @@ fn neither_clock_alone_makes_a_token_last_longer() {
 #[test]
 fn lifetime_counts_from_the_start_of_the_request() {
     let bench = bench(client_credentials(), [Ok(token_answer("a", 100))]);
-    bench.script.close_gate();
+    bench.script.hold();
     std::thread::scope(|scope| {
         let caller = scope.spawn(|| bench.client.token().unwrap());
-        bench.script.await_arrivals(1);
+        bench.script.wait_for_requests(1);
         bench.clock.advance(Duration::from_secs(40));
-        bench.script.open_gate();
+        bench.script.release();
         let token = caller.join().unwrap();
         let now = countersign_core::Clock::now(bench.clock.as_ref());
         assert_eq!(token.remaining(now), Duration::from_secs(60));
@@ -458,13 +458,13 @@ fn a_panic_in_the_transport_is_an_error_for_every_waiting_caller() {
 #[test]
 fn a_caller_that_gives_up_does_not_interrupt_the_refresh() {
     let bench = bench(refreshing(), [Ok(rotated_answer("a", "r1", 600))]);
-    bench.script.close_gate();
+    bench.script.hold();
     let (client, store) = (bench.client.clone(), Arc::clone(&bench.store));
     // Nobody waits for the caller's thread, as with a cancelled request handler.
     let caller = std::thread::spawn(move || client.token());
-    bench.script.await_arrivals(1);
+    bench.script.wait_for_requests(1);
     drop(bench.client);
-    bench.script.open_gate();
+    bench.script.release();
     caller.join().unwrap().unwrap();
     let settings = refreshing();
     let again = bench_with(settings, [], store);

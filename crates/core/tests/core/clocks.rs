@@ -8,8 +8,8 @@ use std::time::Duration;
 use countersign_core::{Cached, Client, ManualClock, MemoryStore, Response, Verdict};
 
 use crate::support::{
-    Bench, NOW, Script, bench, by_assertion, by_assertion_or_login, claims_of, client_credentials,
-    token_answer,
+    Bench, MockTransport, NOW, bench, by_assertion, by_assertion_or_login, claims_of,
+    client_credentials, token_answer,
 };
 
 /// The rejection of a server whose clock is this far ahead of ours.
@@ -129,7 +129,7 @@ fn a_cached_handle_is_fresh_only_while_its_client_has_the_token() {
     // The client drops its listener, and the sender with it, when it is gone.
     let (sender, gone) = mpsc::channel::<()>();
     let client = Client::builder(client_credentials())
-        .transport(Script::new(
+        .transport(MockTransport::new(
             ["a", "b", "c", "d"].map(|token| Ok(token_answer(token, 3600))),
         ))
         .clock(clock.clone())
@@ -224,10 +224,10 @@ fn keep_fresh_refreshes_before_callers_need_it_until_stopped() {
     let stop = countersign_core::Stop::new();
     thread::scope(|scope| {
         let background = scope.spawn(|| client.keep_fresh(&stop));
-        script.await_arrivals(1);
+        script.wait_for_requests(1);
         clock.advance(Duration::from_secs(520));
         // Callers would still use this token; the background thread refreshes a little earlier.
-        script.await_arrivals(2);
+        script.wait_for_requests(2);
         stop.stop();
         background.join().unwrap();
     });

@@ -11,7 +11,7 @@ use countersign_core::{
 use countersign_store_conformance::Intercepted;
 
 use crate::support::{
-    NOW, Script, bench, bench_with, by_assertion_or_login, client_credentials, refreshing,
+    MockTransport, NOW, bench, bench_with, by_assertion_or_login, client_credentials, refreshing,
     rotated_answer, token_answer,
 };
 
@@ -20,11 +20,11 @@ const LONG: Duration = Duration::from_secs(30);
 #[test]
 fn a_refresh_in_flight_is_stored_before_draining_ends() {
     let bench = bench(refreshing(), [Ok(rotated_answer("a", "r1", 600))]);
-    bench.script.close_gate();
+    bench.script.hold();
     let caller = bench.client.clone();
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| caller.token());
-        bench.script.await_arrivals(1);
+        bench.script.wait_for_requests(1);
         let error = bench.client.drain(Duration::ZERO).unwrap_err();
         assert_eq!(
             (error.kind(), error.verdict()),
@@ -32,7 +32,7 @@ fn a_refresh_in_flight_is_stored_before_draining_ends() {
         );
         assert!(error.hint().unwrap().contains("timeout_ms"), "{error:?}");
         let draining = scope.spawn(|| bench.client.drain(LONG));
-        bench.script.open_gate();
+        bench.script.release();
         draining.join().unwrap().unwrap();
         // The waiting caller gets the request's token, which is in the store.
         let again = bench_with(refreshing(), [], Arc::clone(&bench.store));
@@ -106,7 +106,7 @@ fn a_refresh_that_waits_for_the_lease_gives_up_instead_of_sending() {
 #[test]
 fn draining_withdraws_an_intent_that_was_not_sent() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
-    let script = Script::new([]);
+    let script = MockTransport::new([]);
     let drained = Arc::new(DrainAt {
         point: Point::IntentDurable,
         client: std::sync::OnceLock::new(),
@@ -150,7 +150,7 @@ fn draining_stores_a_token_that_the_store_rejected_earlier() {
     let store = Arc::new(MemoryStore::new());
     let broken = Arc::new(Broken(AtomicBool::new(true)));
     let client = Client::builder(refreshing())
-        .transport(Script::new([Ok(rotated_answer("a", "r1", 600))]))
+        .transport(MockTransport::new([Ok(rotated_answer("a", "r1", 600))]))
         .clock(Arc::new(ManualClock::at(NOW)))
         .store(store.clone())
         .failpoints(Arc::clone(&broken) as Arc<dyn Failpoints>)

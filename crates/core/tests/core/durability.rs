@@ -8,8 +8,8 @@ use countersign_core::{
 };
 
 use crate::support::{
-    LimitedStore, Script, bench_with, client_credentials, connection, refreshing, rotated_answer,
-    token_answer,
+    LimitedStore, MockTransport, bench_with, client_credentials, connection, refreshing,
+    rotated_answer, token_answer,
 };
 
 #[test]
@@ -56,7 +56,7 @@ fn nothing_is_sent_without_a_durable_intent() {
 fn a_token_that_the_store_rejects_goes_to_the_fallback_store() {
     let store = LimitedStore::accepting(1);
     let fallback: Arc<dyn Store> = Arc::new(MemoryStore::new());
-    let client = |script: &Arc<Script>| {
+    let client = |script: &Arc<MockTransport>| {
         Client::builder(refreshing())
             .transport(script.clone())
             .store(store.store.clone())
@@ -64,7 +64,7 @@ fn a_token_that_the_store_rejects_goes_to_the_fallback_store() {
             .build()
             .unwrap()
     };
-    let script = Script::new([Ok(rotated_answer("a", "r1", 600))]);
+    let script = MockTransport::new([Ok(rotated_answer("a", "r1", 600))]);
     let first = client(&script);
     // The token is durable in the fallback store, so callers get it, and the client reports that
     // the store lacks it.
@@ -74,7 +74,7 @@ fn a_token_that_the_store_rejects_goes_to_the_fallback_store() {
     // The process ended before the store accepted the token. The next one finds it in the fallback
     // store.
     store.accept_all();
-    let second = client(&Script::new([]));
+    let second = client(&MockTransport::new([]));
     assert_eq!(second.token().unwrap().expose(), "a");
     assert!(
         second
@@ -102,7 +102,7 @@ fn a_fallback_store_that_cannot_be_decrypted_is_an_error() {
             ("store_key", keys),
         ])
     };
-    let client = |keys: &str, script: &Arc<Script>| {
+    let client = |keys: &str, script: &Arc<MockTransport>| {
         Client::builder(under(keys))
             .transport(script.clone())
             .store(store.store.clone())
@@ -110,7 +110,7 @@ fn a_fallback_store_that_cannot_be_decrypted_is_an_error() {
             .build()
             .unwrap()
     };
-    let script = Script::new([Ok(rotated_answer("a", "r1", 600))]);
+    let script = MockTransport::new([Ok(rotated_answer("a", "r1", 600))]);
     assert_eq!(client(OLD, &script).token().unwrap().expose(), "a");
     store.accept_all();
     let ring = KeyRing::parse(&both).unwrap();
@@ -118,13 +118,13 @@ fn a_fallback_store_that_cannot_be_decrypted_is_an_error() {
     let key = under(NEW).record_key();
     assert!(sealed.reseal(&key).unwrap());
     // Only the store can be decrypted. It holds the spent token, which is not sent again.
-    let error = client(NEW, &Script::new([])).token().unwrap_err();
+    let error = client(NEW, &MockTransport::new([])).token().unwrap_err();
     assert_eq!(
         (error.setting_name(), error.verdict()),
         (Some("store_key"), Verdict::FixConfiguration)
     );
     assert!(error.message().contains("fallback"), "{error}");
-    let found = client(&both, &Script::new([]));
+    let found = client(&both, &MockTransport::new([]));
     assert_eq!(found.token().unwrap().expose(), "a");
 }
 

@@ -9,8 +9,8 @@ use countersign_core::{
 };
 
 use crate::support::{
-    NOW, Script, bench, bench_with, by_assertion, client_credentials, refreshing, rotated_answer,
-    token_answer,
+    MockTransport, NOW, bench, bench_with, by_assertion, client_credentials, refreshing,
+    rotated_answer, token_answer,
 };
 
 fn response(expires_in: &str, n: usize) -> Response {
@@ -67,7 +67,7 @@ fn a_min_valid_beyond_every_lifetime_does_not_cause_a_request_loop() {
 
 /// Responds after the token's whole lifetime has passed.
 #[derive(Debug)]
-struct Slow(Arc<ManualClock>, Arc<Script>);
+struct Slow(Arc<ManualClock>, Arc<MockTransport>);
 
 impl Transport for Slow {
     fn send(&self, request: &Request) -> Result<Response, SendError> {
@@ -79,7 +79,7 @@ impl Transport for Slow {
 #[test]
 fn a_response_slower_than_the_lifetime_costs_one_request_per_call() {
     let clock = Arc::new(ManualClock::at(NOW));
-    let script = Script::new((1..=2).map(|n| Ok(response("5", n))));
+    let script = MockTransport::new((1..=2).map(|n| Ok(response("5", n))));
     let client = Client::builder(refreshing())
         .transport(Arc::new(Slow(clock.clone(), script.clone())))
         .clock(clock.clone())
@@ -105,7 +105,7 @@ fn the_previous_token_is_returned_while_it_is_valid() {
 
 #[test]
 fn an_expired_token_of_a_subject_is_an_error() {
-    let script = Script::new([Ok(response("0", 1))]);
+    let script = MockTransport::new([Ok(response("0", 1))]);
     let subjects = Subjects::new(by_assertion(), script, 10).unwrap();
     let error = subjects.token("ada").unwrap_err();
     assert!(error.message().contains("`expires_in`"), "{error:?}");

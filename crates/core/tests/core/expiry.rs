@@ -8,7 +8,7 @@ use countersign_core::{
 };
 
 use crate::support::{
-    Bench, NOW, Script, assert_asks_for_a_login, bench, bench_with, by_assertion,
+    Bench, MockTransport, NOW, assert_asks_for_a_login, bench, bench_with, by_assertion,
     client_credentials, connection, login, refreshing, rotated_answer, token_answer,
 };
 
@@ -67,7 +67,7 @@ fn the_exp_of_a_jwt_counts_if_the_response_states_no_lifetime() {
         assert_eq!(token.remaining(now).as_secs(), left, "{exp} {more}");
         assert_eq!(token.expires_at(), Some(NOW + left as i64));
         // The same holds for the tokens of many subjects.
-        let script = Script::new([Ok(response), Ok(token_answer("next", 600))]);
+        let script = MockTransport::new([Ok(response), Ok(token_answer("next", 600))]);
         let subjects = Subjects::new(by_assertion(), script.clone(), 8).unwrap();
         let subjects = subjects.with_clock(bench.clock.clone());
         subjects.token("joe").unwrap();

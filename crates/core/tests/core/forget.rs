@@ -8,8 +8,8 @@ use countersign_core::{
 };
 
 use crate::support::{
-    Bench, Script, bench, bench_with, by_assertion_or_login, client_credentials, connection, cut,
-    login, refreshing, refusal, rotated_answer, token_answer,
+    Bench, MockTransport, bench, bench_with, by_assertion_or_login, client_credentials, connection,
+    cut, login, refreshing, refusal, rotated_answer, token_answer,
 };
 
 fn logged_in() -> Bench {
@@ -163,7 +163,7 @@ fn listeners_are_called_only_if_the_token_was_deleted() {
     let noted = Arc::clone(&heard);
     let folder = tempfile::tempdir().unwrap();
     let store: Arc<dyn Store> = Arc::new(FileStore::open(folder.path().join("store")).unwrap());
-    let script = Script::new([
+    let script = MockTransport::new([
         Ok(rotated_answer("a", "r1", 600)),
         Err(cut()),
         Ok(Response::new(204, [], "")),
@@ -270,7 +270,7 @@ fn a_login_warns_about_what_is_missing() {
         let warnings: Arc<Mutex<Vec<String>>> = Arc::default();
         let reported = Arc::clone(&warnings);
         let store = bench.map_or_else(|| Arc::new(MemoryStore::new()) as _, |bench| bench.store);
-        let script = Script::new([Ok(response)]);
+        let script = MockTransport::new([Ok(response)]);
         let client = Client::builder(scoped())
             .store(store)
             .transport(script)

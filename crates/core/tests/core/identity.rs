@@ -413,7 +413,7 @@ fn an_older_grant_in_the_fallback_store_does_not_undo_a_login() {
     let store = limited.store.clone();
     let fallback: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let machine = |responses: Vec<_>| {
-        let script = crate::support::Script::new(responses);
+        let script = crate::support::MockTransport::new(responses);
         let client = Client::builder(by_login(&[]))
             .transport(script.clone())
             .store(store.clone())

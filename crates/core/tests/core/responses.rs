@@ -10,7 +10,7 @@ use countersign_core::{
 };
 
 use crate::support::{
-    Bench, PROFILE, Script, bench, bench_with, client_credentials, connection, refreshing,
+    Bench, MockTransport, PROFILE, bench, bench_with, client_credentials, connection, refreshing,
     rotated_answer, token_answer,
 };
 
@@ -355,7 +355,7 @@ fn the_error_of_a_resource_does_not_contain_the_token() {
     .unwrap();
     let own = Connection::new("mine", &settings, Arc::new(WithUserinfo(profile))).unwrap();
     let said = r#"{"errorCode":"E9","message":"no such thing as canary!token"}"#;
-    let script = Script::new([
+    let script = MockTransport::new([
         Ok(token_answer("canary!token", 600)),
         Ok(response(404, said)),
     ]);

@@ -11,7 +11,7 @@ use countersign_core::{
 };
 
 use crate::support::{
-    Bench, LimitedStore, Script, bench, bench_with, connection, cut, refreshing, refusal,
+    Bench, LimitedStore, MockTransport, bench, bench_with, connection, cut, refreshing, refusal,
     rotated_answer,
 };
 
@@ -29,7 +29,7 @@ fn crashed_at(
     point: Point,
     store: &Arc<dyn Store>,
     clock: &Arc<ManualClock>,
-    script: &Arc<Script>,
+    script: &Arc<MockTransport>,
 ) {
     let client = Client::builder(refreshing())
         .transport(script.clone())
@@ -54,13 +54,13 @@ fn after_a_crash_before_sending_the_token_is_not_lost() {
     ] {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let clock = Arc::new(ManualClock::at(crate::support::NOW));
-        let script = Script::new([]);
+        let script = MockTransport::new([]);
         crashed_at(point, &store, &clock, &script);
         assert!(script.forms().is_empty());
         // The next client waits until the intended request can no longer arrive.
         clock.advance(Duration::from_secs(31));
         let next = Client::builder(refreshing())
-            .transport(Script::new([Ok(rotated_answer("a", "r1", 600))]))
+            .transport(MockTransport::new([Ok(rotated_answer("a", "r1", 600))]))
             .store(store)
             .clock(clock)
             .build()
@@ -94,7 +94,7 @@ fn a_token_that_reached_the_fallback_store_during_the_wait_is_used() {
     let store = LimitedStore::accepting(1);
     let clock = Arc::new(ManualClock::at(crate::support::NOW));
     let fallback: Arc<dyn Store> = Arc::new(MemoryStore::new());
-    let client = |fallback, script: &Arc<Script>| {
+    let client = |fallback, script: &Arc<MockTransport>| {
         Client::builder(refreshing())
             .transport(script.clone())
             .store(store.store.clone())
@@ -103,7 +103,7 @@ fn a_token_that_reached_the_fallback_store_during_the_wait_is_used() {
             .build()
             .unwrap()
     };
-    let script = Script::new([Ok(rotated_answer("a", "r1", 600))]);
+    let script = MockTransport::new([Ok(rotated_answer("a", "r1", 600))]);
     let first = client(Arc::clone(&fallback), &script);
     assert_eq!(first.token().unwrap().expose(), "a");
     store.accept_all();
@@ -113,7 +113,7 @@ fn a_token_that_reached_the_fallback_store_during_the_wait_is_used() {
         store: fallback,
         was_read: AtomicBool::new(false),
     });
-    let script = Script::new([]);
+    let script = MockTransport::new([]);
     let second = client(filled_later, &script);
     assert_eq!(second.token().unwrap().expose(), "a");
     // Above all, the spent refresh token was not presented.
@@ -129,10 +129,10 @@ fn after_a_crash_with_the_response_received_one_request_determines_the_outcome()
             point,
             &store,
             &clock,
-            &Script::new([Ok(rotated_answer("a", "r1", 600))]),
+            &MockTransport::new([Ok(rotated_answer("a", "r1", 600))]),
         );
         clock.advance(Duration::from_secs(31));
-        let script = Script::new([Ok(refusal(400, "invalid_grant"))]);
+        let script = MockTransport::new([Ok(refusal(400, "invalid_grant"))]);
         let next = || {
             Client::builder(refreshing())
                 .transport(script.clone())
@@ -180,10 +180,10 @@ fn after_a_crash_with_the_token_durable_no_request_is_sent() {
             point,
             &store,
             &clock,
-            &Script::new([Ok(rotated_answer("a", "r1", 600))]),
+            &MockTransport::new([Ok(rotated_answer("a", "r1", 600))]),
         );
         let next = Client::builder(refreshing())
-            .transport(Script::new([]))
+            .transport(MockTransport::new([]))
             .store(store)
             .clock(clock)
             .build()
@@ -386,12 +386,12 @@ impl Clock for Lagging {
 }
 
 /// A client whose coarse clock lags, with a token that is valid for two seconds.
-fn with_a_lagging_clock(lag_ms: i64) -> (Client, Arc<Lagging>, Arc<Script>) {
+fn with_a_lagging_clock(lag_ms: i64) -> (Client, Arc<Lagging>, Arc<MockTransport>) {
     let clock = Arc::new(Lagging {
         clock: ManualClock::at(crate::support::NOW),
         lag_ms,
     });
-    let script = Script::new([Ok(rotated_answer("a", "r1", 2))]);
+    let script = MockTransport::new([Ok(rotated_answer("a", "r1", 2))]);
     let client = Client::builder(refreshing())
         .transport(script.clone())
         .clock(clock.clone())
@@ -425,7 +425,7 @@ fn an_expired_token_is_not_fresh_if_the_coarse_clock_lags() {
 
 /// Responds after three seconds.
 #[derive(Debug)]
-struct Slow(Arc<ManualClock>, Arc<Script>);
+struct Slow(Arc<ManualClock>, Arc<MockTransport>);
 
 impl Transport for Slow {
     fn send(&self, request: &Request) -> Result<Response, SendError> {
@@ -437,7 +437,7 @@ impl Transport for Slow {
 #[test]
 fn a_token_that_expired_before_its_response_is_stored_but_not_returned() {
     let clock = Arc::new(ManualClock::at(crate::support::NOW));
-    let script = Script::new([Ok(rotated_answer("a", "r1", 2))]);
+    let script = MockTransport::new([Ok(rotated_answer("a", "r1", 2))]);
     let client = Client::builder(refreshing())
         .transport(Arc::new(Slow(clock.clone(), script.clone())))
         .clock(clock.clone())

@@ -7,7 +7,7 @@ use countersign_core::{
     read_token_response, token_request,
 };
 
-use crate::support::{Script, provider, refreshing};
+use crate::support::{MockTransport, provider, refreshing};
 
 /// Asserts that a text contains no canary: as it is, in base64 or percent-encoded.
 fn assert_unseen(text: &str, place: &str) {
@@ -75,7 +75,7 @@ fn debug_of_everything_shows_no_secret() {
         )
         .unwrap();
     let store = Arc::new(MemoryStore::new());
-    let script = Script::new([Ok(response.clone())]);
+    let script = MockTransport::new([Ok(response.clone())]);
     let client = Client::builder(connection.clone())
         .transport(script)
         .store(store.clone())
@@ -122,7 +122,7 @@ fn secrets_that_a_server_echoes_are_redacted() {
         echo(429, "canary-refresh-token"),
     ] {
         let connection = Connection::new("mine", &planted(), provider()).unwrap();
-        let script = Script::new([Ok(response.clone())]);
+        let script = MockTransport::new([Ok(response.clone())]);
         let client = Client::builder(connection)
             .transport(script)
             .build()
@@ -137,7 +137,7 @@ fn errors_of_the_store_show_no_secret() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(countersign_core::FileStore::open(folder.path().join("tokens")).unwrap());
     let body = r#"{"access_token":"canary","refresh_token":"canary","expires_in":600}"#;
-    let script = Script::new([Ok(Response::new(200, [], body))]);
+    let script = MockTransport::new([Ok(Response::new(200, [], body))]);
     let client = Client::builder(refreshing())
         .transport(script)
         .store(store.clone())
@@ -155,7 +155,7 @@ fn errors_of_the_store_show_no_secret() {
     *bytes.last_mut().unwrap() ^= 1;
     std::fs::write(&record, bytes).unwrap();
     let fresh = Client::builder(refreshing())
-        .transport(Script::new([]))
+        .transport(MockTransport::new([]))
         .store(store)
         .build()
         .unwrap();

@@ -8,7 +8,9 @@ use countersign_core::{
     StoreKey, Verdict,
 };
 
-use crate::support::{Script, connection, cut, login, refusal, rotated_answer, token_answer};
+use crate::support::{
+    MockTransport, connection, cut, login, refusal, rotated_answer, token_answer,
+};
 
 /// Notes in memory instead of files.
 #[derive(Debug, Default)]
@@ -50,8 +52,8 @@ fn client(
     notes: &Arc<Notes>,
     store: Arc<dyn Store>,
     responses: Responses,
-) -> (Client, Arc<Script>) {
-    let script = Script::new(responses);
+) -> (Client, Arc<MockTransport>) {
+    let script = MockTransport::new(responses);
     let client = Client::builder(connection)
         .transport(script.clone())
         .spent_seeds(notes.clone())
@@ -88,7 +90,7 @@ fn a_note_that_cannot_be_written_is_a_warning() {
     let warnings = Arc::new(Mutex::new(Vec::new()));
     let reported = Arc::clone(&warnings);
     let client = Client::builder(with(&[]))
-        .transport(Script::new([Ok(rotated_answer("a", "r1", 600))]))
+        .transport(MockTransport::new([Ok(rotated_answer("a", "r1", 600))]))
         .spent_seeds(Arc::new(NoNotes))
         .store(lost())
         .on_warning(move |warning| reported.lock().unwrap().push(warning.message().to_owned()))

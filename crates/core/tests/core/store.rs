@@ -12,8 +12,8 @@ use countersign_core::{
 use countersign_store_conformance::Intercepted;
 
 use crate::support::{
-    Script, bench_with, by_assertion, client_credentials, connection, refreshing, rotated_answer,
-    token_answer,
+    MockTransport, bench_with, by_assertion, client_credentials, connection, refreshing,
+    rotated_answer, token_answer,
 };
 
 #[test]
@@ -194,7 +194,7 @@ fn a_grant_that_needs_no_store_works_without_one() {
             works: AtomicBool::new(false),
             below: MemoryStore::new(),
         });
-        let script = Script::new([
+        let script = MockTransport::new([
             Ok(token_answer("a", 3600)),
             Ok(token_answer("b", 3600)),
             Ok(token_answer("c", 3600)),
@@ -232,7 +232,7 @@ fn a_grant_that_could_be_lost_is_not_used_without_the_store() {
     };
     let opened = Client::builder(refreshing()).open_store(move |_| broken());
     assert_eq!(opened.err().unwrap().kind(), ErrorKind::Store);
-    let script = Script::new([]);
+    let script = MockTransport::new([]);
     let client = Client::builder(refreshing())
         .transport(script.clone())
         .store(Arc::new(Broken {

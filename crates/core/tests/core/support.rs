@@ -1,75 +1,19 @@
-//! A provider for tests, and a transport that returns scripted responses.
+//! Connections and clients for tests.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, mpsc};
+use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 
+use countersign_core::testing;
+pub(crate) use countersign_core::testing::{
+    MockTransport, NOW, PROFILE, error_response as refusal, provider,
+    rotated_response as rotated_answer, token_response as token_answer,
+};
 use countersign_core::{
-    Client, Connection, Error, ErrorKind, ManualClock, MemoryStore, Profile, Request, Response,
-    SendError, Settings, Store, Swap, Token, Transport, Verdict, store,
+    Client, Connection, Error, ErrorKind, ManualClock, MemoryStore, Response, SendError, Settings,
+    Store, Swap, Token, Verdict, store,
 };
 use countersign_store_conformance::Intercepted;
-
-/// A profile with every grant, rotation and one error row, to test core without a vendor.
-pub(crate) const PROFILE: &str = r#"
-    id = "acme"
-    name = "Acme"
-    documentation = "https://acme.example/docs/oauth"
-
-    [environments.demo]
-    base_url = "https://demo.acme.example"
-    audience = "demo.acme.example"
-    [environments.production]
-    base_url = "https://login.acme.example"
-    audience = "login.acme.example"
-    [environments.own]
-    audience = "{base_url}"
-
-    [endpoints]
-    token = "{base_url}/token"
-    authorize = "{base_url}/authorize"
-    revoke = "{base_url}/revoke"
-
-    [grants.jwt-bearer]
-    client_auth = ["none"]
-    default_scopes = ["sign"]
-    [grants.client-credentials]
-    client_auth = ["post", "basic", "client_secret_jwt", "private_key_jwt"]
-    send_scope = true
-    [grants.authorization-code]
-    client_auth = ["basic", "post", "none"]
-    default_scopes = ["sign", "offline"]
-    send_redirect_uri = true
-    [grants.refresh-token]
-    client_auth = ["basic", "post", "none"]
-
-    [assertion]
-    algorithms = ["RS256", "ES256"]
-    scope_claim = true
-    jwt_id = true
-
-    [refresh]
-    rotation = "always"
-
-    [response]
-    keep = ["instance"]
-    trace_header = "X-Acme-Trace"
-
-    [extra]
-    tenant = "the tenant's name"
-
-    [[errors]]
-    error = "consent_required"
-    kind = "consent_required"
-    hint = "consent once"
-"#;
-
-pub(crate) const NOW: i64 = 1_800_000_000;
-
-pub(crate) fn provider() -> Arc<dyn countersign_core::Provider> {
-    countersign_core::from_profile(Profile::from_toml(PROFILE).unwrap())
-}
 
 pub(crate) fn connection<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Connection {
     try_connection(pairs).unwrap()
@@ -78,11 +22,7 @@ pub(crate) fn connection<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>
 pub(crate) fn try_connection<'a>(
     pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<Connection, Error> {
-    let mut settings = Settings::from_pairs([("provider", "acme"), ("environment", "demo")])?;
-    for (key, value) in pairs {
-        settings.set(key, value)?;
-    }
-    Connection::new("mine", &settings, provider())
+    testing::connection(pairs)
 }
 
 /// A connection of the app itself.
@@ -152,110 +92,14 @@ pub(crate) fn claims_of(form: &str) -> serde_json::Value {
     serde_json::from_slice(&parsed.payload).unwrap()
 }
 
-pub(crate) fn token_answer(access: &str, seconds: u64) -> Response {
-    let body =
-        format!(r#"{{"access_token":"{access}","token_type":"Bearer","expires_in":{seconds}}}"#);
-    Response::new(200, [("Content-Type", "application/json")], body)
-}
-
-pub(crate) fn rotated_answer(access: &str, refresh: &str, seconds: u64) -> Response {
-    let body = format!(
-        r#"{{"access_token":"{access}","token_type":"Bearer","expires_in":{seconds},"refresh_token":"{refresh}"}}"#
-    );
-    Response::new(200, [("Content-Type", "application/json")], body)
-}
-
-pub(crate) fn refusal(status: u16, error: &str) -> Response {
-    Response::new(status, [], format!(r#"{{"error":"{error}"}}"#))
-}
-
 pub(crate) fn cut() -> SendError {
     SendError::MaybeSent(Error::new(ErrorKind::Interrupted, "cut off"))
-}
-
-/// Returns responses in order, records every form, and holds responses while its gate is closed.
-#[derive(Debug, Default)]
-pub(crate) struct Script {
-    responses: Mutex<VecDeque<Result<Response, SendError>>>,
-    forms: Mutex<Vec<String>>,
-    gate: Mutex<Gate>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Gate {
-    closed: bool,
-    arrived: usize,
-}
-
-impl Script {
-    pub(crate) fn new(
-        responses: impl IntoIterator<Item = Result<Response, SendError>>,
-    ) -> Arc<Self> {
-        Arc::new(Self {
-            responses: Mutex::new(responses.into_iter().collect()),
-            ..Self::default()
-        })
-    }
-
-    pub(crate) fn push(&self, response: Result<Response, SendError>) {
-        self.responses.lock().unwrap().push_back(response);
-    }
-
-    /// Returns the bodies of the requests so far.
-    pub(crate) fn forms(&self) -> Vec<String> {
-        self.forms.lock().unwrap().clone()
-    }
-
-    pub(crate) fn close_gate(&self) {
-        self.gate.lock().unwrap().closed = true;
-    }
-
-    pub(crate) fn open_gate(&self) {
-        self.gate.lock().unwrap().closed = false;
-        self.changed.notify_all();
-    }
-
-    /// Waits until `count` requests have reached the gate.
-    pub(crate) fn await_arrivals(&self, count: usize) {
-        let gate = self.gate.lock().unwrap();
-        drop(
-            self.changed
-                .wait_while(gate, |gate| gate.arrived < count)
-                .unwrap(),
-        );
-    }
-}
-
-impl Transport for Script {
-    fn send(&self, request: &Request) -> Result<Response, SendError> {
-        let body = request.body().map(|body| body.to_string());
-        self.forms.lock().unwrap().push(body.unwrap_or_default());
-        let mut gate = self.gate.lock().unwrap();
-        gate.arrived += 1;
-        self.changed.notify_all();
-        drop(self.changed.wait_while(gate, |gate| gate.closed).unwrap());
-        let next = self.responses.lock().unwrap().pop_front();
-        next.expect("the script has a response for each request")
-    }
-}
-
-/// Random bytes without jitter: the first two bytes, which determine the jitter, are 0.
-#[derive(Debug)]
-struct Unspread(countersign_core::SystemRandom);
-
-impl countersign_core::Random for Unspread {
-    fn fill(&self, bytes: &mut [u8]) -> Result<(), Error> {
-        self.0.fill(bytes)?;
-        bytes[..2].fill(0);
-        Ok(())
-    }
 }
 
 pub(crate) struct Bench {
     pub(crate) client: Client,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) script: Arc<Script>,
+    pub(crate) script: Arc<MockTransport>,
     pub(crate) store: Arc<dyn Store>,
 }
 
@@ -272,20 +116,12 @@ pub(crate) fn bench_with(
     responses: impl IntoIterator<Item = Result<Response, SendError>>,
     store: Arc<dyn Store>,
 ) -> Bench {
-    let clock = Arc::new(ManualClock::at(NOW));
-    let script = Script::new(responses);
-    let client = Client::builder(connection)
-        .transport(script.clone())
-        .clock(clock.clone())
-        .random(Arc::new(Unspread(countersign_core::SystemRandom::new())))
-        .store(Arc::clone(&store))
-        .build()
-        .unwrap();
+    let test = testing::client_of(connection, responses, store);
     Bench {
-        client,
-        clock,
-        script,
-        store,
+        client: test.client,
+        clock: test.clock,
+        script: test.transport,
+        store: test.store,
     }
 }
 
