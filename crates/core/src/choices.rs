@@ -14,8 +14,7 @@ macro_rules! words {
     ($(#[$about:meta])* $name:ident, $setting:literal, { $($(#[$doc:meta])* $variant:ident = $word:literal,)* }) => {
         $(#[$about])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-        #[serde(try_from = "String")]
-        pub enum $name { $($(#[$doc])* $variant,)* }
+        pub enum $name { $($(#[$doc])* #[serde(rename = $word)] $variant,)* }
 
         impl $name {
             /// All values, in order.
@@ -33,14 +32,6 @@ macro_rules! words {
             fn from_str(word: &str) -> Result<Self, Error> {
                 let found = Self::ALL.iter().find(|known| known.as_str() == word);
                 found.copied().ok_or_else(|| unknown_word($setting, word, &[$($word,)*]))
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = Error;
-
-            fn try_from(word: String) -> Result<Self, Error> {
-                word.parse()
             }
         }
 

@@ -1,22 +1,25 @@
 //! Providers described as data.
 
 pub(crate) mod check;
-mod read;
 mod row;
 pub(crate) mod template;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 pub use self::template::Templated;
 use crate::document;
-use crate::{Algorithm, BasicEncoding, ClientAuth, Error, ErrorKind, GrantKind, Verdict};
+use crate::{Algorithm, BasicEncoding, ClientAuth, Error, ErrorKind, GrantKind, Verdict, jose};
 
 /// A vendor's token service, described as data.
 ///
 /// Profiles are written in TOML. The `profile.toml` of each provider crate is an example; users'
-/// own profiles have the same format. Unknown fields are rejected.
+/// own profiles have the same format. Unknown fields are rejected. [`Profile::from_toml`] also
+/// validates the values; deserializing only checks their types.
 ///
 /// Texts in [`Endpoints`] and `audience` may contain `{base_url}`: the setting of that name, or the
 /// environment's base URL, without trailing slashes. Texts in [`Consent`] may contain `{scopes}`.
@@ -104,7 +107,8 @@ use crate::{Algorithm, BasicEncoding, ClientAuth, Error, ErrorKind, GrantKind, V
 /// assert!(error.message().ends_with("is secret, and templates can't contain secrets"));
 /// # Ok::<(), countersign_core::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Profile {
     /// The value of the setting `provider`.
@@ -122,23 +126,30 @@ pub struct Profile {
     /// The default of the setting `basic_encoding`; `raw` if absent.
     pub basic_encoding: Option<BasicEncoding>,
     /// The rules for assertions, of the `jwt-bearer` grant and of `private_key_jwt`.
+    #[serde(default)]
     pub assertion: AssertionRules,
     /// The rules for authorization requests beyond the RFCs.
+    #[serde(default)]
     pub authorize: AuthorizeRules,
     /// How to request a person's consent to a `jwt-bearer` grant.
     pub consent: Option<Consent>,
     /// What happens to refresh tokens.
+    #[serde(default)]
     pub refresh: RefreshRules,
     /// The rules for successful responses beyond RFC 6749.
+    #[serde(default)]
     pub response: ResponseRules,
     /// The `extra.*` settings by name, with descriptions.
+    #[serde(default)]
     pub extra: BTreeMap<String, String>,
     /// The meaning of the vendor's errors. The first matching row decides.
+    #[serde(default)]
     pub errors: Vec<ErrorRow>,
 }
 
 /// One deployment of a provider.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Environment {
     /// The base URL of the endpoints. If absent, the setting `base_url` is required.
     pub base_url: Option<String>,
@@ -151,7 +162,8 @@ pub struct Environment {
 }
 
 /// The URLs of a token service, as templates.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Endpoints {
     /// The token endpoint (RFC 6749 section 3.2).
     pub token: String,
@@ -162,47 +174,60 @@ pub struct Endpoints {
     ///
     /// If true, a response is rejected if it has no `iss`, or another one than the setting
     /// `issuer`, which defaults to the base URL.
+    #[serde(default)]
     pub authorization_response_iss_parameter_supported: bool,
     /// The endpoint that returns whom a token is for.
     pub userinfo: Option<String>,
     /// The revocation endpoint (RFC 7009).
     pub revoke: Option<String>,
     /// Whether a revocation request has only the token, without client authentication.
+    #[serde(default)]
     pub revoke_without_client: bool,
 }
 
 /// The rules of one grant.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct GrantRules {
     /// The supported client authentications. The first one is the default.
     pub client_auth: Vec<ClientAuth>,
     /// The default of the setting `scopes`.
+    #[serde(default)]
     pub default_scopes: Vec<String>,
     /// Scopes that the grant requires.
+    #[serde(default)]
     pub required_scopes: Vec<String>,
     /// Scopes of which an authorization must request one to get a refresh token.
+    #[serde(default)]
     pub refresh_scopes: Vec<String>,
     /// Whether the token request contains `scope`.
+    #[serde(default)]
     pub send_scope: bool,
     /// Whether a `jwt-bearer` request without client authentication contains `client_id` in
     /// addition to its assertion. Requests of the other grants always do.
+    #[serde(default)]
     pub send_client_id: bool,
     /// Whether the code exchange repeats `redirect_uri` (RFC 6749 section 4.1.3).
+    #[serde(default)]
     pub send_redirect_uri: bool,
     /// Whether an authorization without PKCE is rejected. Logins always use it.
+    #[serde(default)]
     pub pkce_required: bool,
     /// Settings that this grant requires, in addition to those of every provider.
+    #[serde(default)]
     pub required: Vec<String>,
     /// Additional parameters of the token request, as templates.
     ///
     /// A parameter overrides one of the grant, such as a `grant_type` that only this vendor has. An
     /// array becomes one parameter for each item. `client_*`, `assertion`, `code`, `code_verifier`
     /// and `refresh_token` are rejected.
+    #[serde(default)]
     pub params: BTreeMap<String, Templated>,
 }
 
 /// The authorization request and its response, beyond RFC 6749 section 4.1.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct AuthorizeRules {
     /// Parameters of the authorization request as templates, such as `access_type = "offline"`. The
     /// setting `authorize.NAME` overrides one of that name. Those of the protocol itself are
@@ -232,9 +257,11 @@ pub enum LoopbackPort {
 }
 
 /// The contents of an assertion (RFC 7523 section 3).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct AssertionRules {
     /// The algorithms that the vendor accepts. The first one that the key supports is the default.
+    #[serde(deserialize_with = "algorithms")]
     pub algorithms: Vec<Algorithm>,
     /// The lifetime from now, in seconds.
     pub ttl_s: u32,
@@ -278,7 +305,8 @@ pub enum ClientAudience {
 }
 
 /// How consent is requested.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Consent {
     /// The scopes that an individual consents to. `{scopes}` stands for the connection's.
     pub individual: String,
@@ -287,7 +315,8 @@ pub struct Consent {
 }
 
 /// The parameters of a request for an administrator's consent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AdminConsent {
     /// The value of `scope`.
     pub scope: String,
@@ -296,7 +325,8 @@ pub struct AdminConsent {
 }
 
 /// What happens to refresh tokens.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct RefreshRules {
     /// Whether a refresh returns a new refresh token.
     pub rotation: Rotation,
@@ -322,7 +352,8 @@ pub enum Rotation {
 }
 
 /// How a successful response is read.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct ResponseRules {
     /// Members of the response that are kept and returned as `extra`.
     pub keep: Vec<String>,
@@ -339,11 +370,14 @@ pub struct ResponseRules {
 }
 
 /// The meaning of one of the vendor's errors.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ErrorRow {
     /// Matches only these grants; all if empty.
+    #[serde(default)]
     pub grants: Vec<GrantKind>,
     /// Matches only these client authentications; all if empty.
+    #[serde(default)]
     pub client_auth: Vec<ClientAuth>,
     /// Matches only this HTTP status. If it is a 2xx, a response without an access token is this
     /// error.
@@ -373,14 +407,15 @@ impl Profile {
     /// If the text is not TOML, a field is unknown, missing or of the wrong type, or two fields
     /// contradict each other. The message names the field.
     pub fn from_toml(text: &str) -> Result<Self, Error> {
-        let profile = document::parse(text).and_then(Self::read);
-        let profile = profile.map_err(|rejection| {
-            let line = rejection.line(text).map(|line| format!(" in line {line}"));
-            let line = line.unwrap_or_default();
-            Error::new(
-                ErrorKind::Setting,
-                format!("profile{line}: {}", rejection.message),
-            )
+        let profile: Self = toml::from_str(text).map_err(|error| {
+            let line = match error.span() {
+                Some(span) if span.start > 0 => {
+                    format!(" in line {}", document::line(text, span.start))
+                }
+                _ => String::new(),
+            };
+            let why = document::explain(text, error);
+            Error::new(ErrorKind::Setting, format!("profile{line}: {why}"))
         })?;
         profile.check().map_err(|why| {
             Error::new(
@@ -476,4 +511,11 @@ impl Default for RefreshRules {
             absolute_days: None,
         }
     }
+}
+
+fn algorithms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Algorithm>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    let algorithms = names.iter().map(|name| name.parse());
+    let algorithms = algorithms.collect::<Result<_, jose::Error>>();
+    algorithms.map_err(|error| D::Error::custom(error.message()))
 }

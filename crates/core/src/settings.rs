@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 
 pub use self::connections::Connections;
 use self::connections::none_of;
@@ -23,7 +23,7 @@ pub(crate) use self::secrets::read_trusted;
 use self::secrets::{FileSecret, SEED, is_variable_name};
 #[cfg_attr(not(feature = "ureq"), allow(unused_imports))]
 pub(crate) use self::stamp::FileStamp;
-use crate::document::{self, Field};
+use crate::document;
 use crate::nearest::nearest;
 use crate::{Error, ErrorKind, Secret};
 
@@ -128,20 +128,22 @@ impl Settings {
         Err(none_of(name, all.keys().map(String::as_str)))
     }
 
-    fn from_field(field: Field<'_>) -> Result<Self, Error> {
-        let fields = field
-            .entries()
-            .map_err(|_| Error::new(ErrorKind::Setting, "it must be a table of settings"))?;
+    fn from_value(value: &DeValue<'_>) -> Result<Self, Error> {
+        let DeValue::Table(table) = value else {
+            let message = "it must be a table of settings";
+            return Err(Error::new(ErrorKind::Setting, message));
+        };
         let mut settings = Self::new();
-        for (key, field) in fields {
-            match field.value {
-                DeValue::Table(_) if keys::is_table(&key) => {
-                    for (name, field) in field.entries().into_iter().flatten() {
-                        let key = format!("{key}.{name}");
-                        settings.set(&key, &text_of(&key, field)?)?;
+        for (key, value) in table {
+            let key = key.get_ref();
+            match value.get_ref() {
+                DeValue::Table(own) if keys::is_table(key) => {
+                    for (name, value) in own {
+                        let key = format!("{key}.{}", name.get_ref());
+                        settings.set(&key, &text_of(&key, value.get_ref())?)?;
                     }
                 }
-                _ => settings.set(&key, &text_of(&key, field)?)?,
+                value => settings.set(key, &text_of(key, value)?)?,
             }
         }
         Ok(settings)
@@ -374,34 +376,33 @@ fn parse_with(
     line: impl Fn(usize) -> usize,
 ) -> Result<BTreeMap<String, Result<Settings, Error>>, Error> {
     let reject = |message: String| Error::new(ErrorKind::Setting, message);
-    let top = document::parse(text).map_err(|rejection| {
-        let error = reject(format!(
-            "line {}: {}",
-            line(rejection.at),
-            rejection.message
-        ));
-        match windows_path::in_line(text, rejection.at) {
+    let top = DeTable::parse(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        let why = document::explain(text, error);
+        let error = reject(format!("line {}: {why}", line(at)));
+        match windows_path::in_line(text, at) {
             true => error.with_hint(windows_path::HINT),
             false => error,
         }
     })?;
     let mut all = BTreeMap::new();
-    for (key, field) in top
-        .entries()
-        .map_err(|rejection| reject(rejection.message))?
-    {
+    for (key, value) in top.get_ref() {
+        let key = key.get_ref();
         if key != "connections" {
             return Err(reject(format!(
                 "`{key}` is not known here; put settings into [connections.NAME]"
             )));
         }
-        let connections = field
-            .entries()
-            .map_err(|_| reject("`connections` must be a table: [connections.NAME]".into()))?;
-        for (name, field) in connections {
-            let settings = Settings::from_field(field)
+        let DeValue::Table(connections) = value.get_ref() else {
+            return Err(reject(
+                "`connections` must be a table: [connections.NAME]".into(),
+            ));
+        };
+        for (name, value) in connections {
+            let name = name.get_ref();
+            let settings = Settings::from_value(value.get_ref())
                 .map_err(|e| e.in_context(format!("connection `{name}`")));
-            all.insert(name, settings);
+            all.insert(name.to_string(), settings);
         }
     }
     Ok(all)
@@ -426,39 +427,35 @@ fn reject_unknown(key: &str) -> Result<(), Error> {
     ))
 }
 
-fn text_of(key: &str, field: Field<'_>) -> Result<String, Error> {
-    match &field.value {
+fn text_of(key: &str, value: &DeValue<'_>) -> Result<String, Error> {
+    let must_be_plain = || {
+        let kind = value.type_str();
+        let message = format!("`{key}` must be text or a number, but is of type {kind}");
+        Error::setting(key, message)
+    };
+    match value {
         DeValue::String(text) if windows_path::is_unescaped(text) => {
             let message = format!("`{key}` has a control character in place of a backslash");
             Err(Error::setting(key, message).with_hint(windows_path::HINT))
         }
-        DeValue::String(text) => Ok(text.clone().into_owned()),
-        DeValue::Integer(_) => match field.whole() {
-            Some(number) => Ok(number.to_string()),
-            None => Err(Error::setting(key, format!("`{key}` is too large"))
+        DeValue::String(text) => Ok(text.to_string()),
+        DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
+            Ok(number) => Ok(number.to_string()),
+            Err(_) => Err(Error::setting(key, format!("`{key}` is too large"))
                 .with_hint("write the number in quotes")),
         },
         // A vendor's own settings may be booleans.
         DeValue::Boolean(truth) if keys::is_flag(key) || keys::table_of(key).is_some() => {
             Ok(truth.to_string())
         }
-        DeValue::Array(_) => {
-            let items = field.items().into_iter().flatten();
-            let words: Result<Vec<_>, _> = items.map(|item| text_of(key, item)).collect();
-            Ok(words?.join(" "))
+        DeValue::Array(items) => {
+            let words = items.iter().map(|item| text_of(key, item.get_ref()));
+            Ok(words.collect::<Result<Vec<_>, _>>()?.join(" "))
         }
-        DeValue::Table(_) => Err(must_be_plain(key, &field).with_hint(format!(
+        DeValue::Table(_) => Err(must_be_plain().with_hint(format!(
             "remove the table, or quote a connection's name that contains a dot: \
              [connections.\"NAME.{key}\"]"
         ))),
-        _ => Err(must_be_plain(key, &field)),
+        _ => Err(must_be_plain()),
     }
-}
-
-fn must_be_plain(key: &str, field: &Field<'_>) -> Error {
-    let message = format!(
-        "`{key}` must be text or a number, but is of type {}",
-        field.kind()
-    );
-    Error::setting(key, message)
 }

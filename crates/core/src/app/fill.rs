@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::App;
 use crate::profile::GrantRules;
-use crate::profile::template::{self, Hole, Name, Part, Templated, Unset, Value};
+use crate::profile::template::{self, Hole, Name, Part, Templated, Unset};
 use crate::{Error, ErrorKind, GrantKind, Signer};
 
 impl App<'_> {
@@ -26,7 +26,7 @@ impl App<'_> {
                 table,
                 name,
             };
-            Ok((name.as_str(), filling.value(entry)?))
+            Ok((name.as_str(), filling.value(&entry.0)?))
         })
     }
 
@@ -65,17 +65,15 @@ struct Filling<'a> {
 }
 
 impl Filling<'_> {
-    fn value(&self, templated: &Templated) -> Result<Option<Json>, Error> {
-        Ok(match &templated.0 {
-            Value::Text(text) => self.text(text)?.map(Json::from),
-            Value::Whole(number) => Some(Json::from(*number)),
-            Value::Real(number) => Some(Json::from(*number)),
-            Value::Truth(truth) => Some(Json::from(*truth)),
+    fn value(&self, value: &Json) -> Result<Option<Json>, Error> {
+        Ok(match value {
+            Json::String(text) => self.text(text)?.map(Json::from),
             // A placeholder without a value drops its item, not the whole array.
-            Value::List(items) => {
+            Json::Array(items) => {
                 let items = items.iter().map(|item| self.value(item).transpose());
                 Some(Json::Array(items.flatten().collect::<Result<_, _>>()?))
             }
+            plain => Some(plain.clone()),
         })
     }
 

@@ -160,7 +160,7 @@ impl Connection {
     /// words already or credentials.
     fn add_templates(&self, words: &mut Words) {
         let mut add = |table: String, name: &str, value: &Templated| {
-            words.add(format!("{table}.{name}"), value.to_json().to_string());
+            words.add(format!("{table}.{name}"), value.0.to_string());
         };
         let profile = self.profile();
         for (name, value) in &profile.assertion.claims {

@@ -1,5 +1,8 @@
 //! Templates for claims, header members and parameters: texts with placeholders.
 
+use serde::Deserialize;
+use serde_json::Value;
+
 use crate::SETTINGS;
 use crate::nearest::nearest;
 
@@ -7,17 +10,9 @@ use crate::nearest::nearest;
 /// boolean, or an array of these.
 ///
 /// See [`Profile`](super::Profile#templates) for the syntax.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(transparent)]
 pub struct Templated(pub(crate) Value);
-
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Value {
-    Text(String),
-    Whole(i64),
-    Real(f64),
-    Truth(bool),
-    List(Vec<Templated>),
-}
 
 /// A piece of a text.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -85,29 +80,29 @@ const FILTERS: &[(&str, Filter)] = &[
 ];
 
 impl Templated {
-    /// Returns the template as JSON, with its placeholders unfilled.
-    pub(crate) fn to_json(&self) -> serde_json::Value {
-        match &self.0 {
-            Value::Text(text) => text.as_str().into(),
-            Value::Whole(number) => (*number).into(),
-            Value::Real(number) => (*number).into(),
-            Value::Truth(truth) => (*truth).into(),
-            Value::List(items) => items.iter().map(Self::to_json).collect(),
-        }
-    }
-
     /// Validates every text. `extra` contains the names of the profile's own settings.
     pub(super) fn check<'a>(
         &self,
         extra: impl Iterator<Item = &'a String> + Clone,
     ) -> Result<(), String> {
-        match &self.0 {
-            Value::Text(text) => parse(text)?
-                .into_iter()
-                .try_for_each(|part| part.check(extra.clone())),
-            Value::Real(number) if !number.is_finite() => Err("it is not a finite number".into()),
-            Value::Whole(_) | Value::Real(_) | Value::Truth(_) => Ok(()),
-            Value::List(items) => items.iter().try_for_each(|item| item.check(extra.clone())),
+        check(&self.0, &extra)
+    }
+}
+
+fn check<'a>(
+    value: &Value,
+    extra: &(impl Iterator<Item = &'a String> + Clone),
+) -> Result<(), String> {
+    match value {
+        Value::String(text) => parse(text)?
+            .into_iter()
+            .try_for_each(|part| part.check(extra.clone())),
+        Value::Array(items) => items.iter().try_for_each(|item| check(item, extra)),
+        Value::Number(_) | Value::Bool(_) => Ok(()),
+        // JSON has no infinity and no NaN.
+        Value::Null => Err("it is not a finite number".into()),
+        Value::Object(_) => {
+            Err("it must be text, a number, true, false, or an array of these".into())
         }
     }
 }

@@ -349,7 +349,7 @@ fn parameters_that_a_login_sets_cannot_be_added() {
         ("keep = [\"state\"]", "`authorize.keep` names `state`"),
         (
             "loopback_port = \"some\"",
-            "`authorize.loopback_port` cannot be",
+            "`authorize.loopback_port`: unknown variant `some`, expected `any` or `exact`",
         ),
         ("nonces = true", "did you mean `nonce`?"),
     ] {
