@@ -1,4 +1,7 @@
 //! Splits a TOML text into the tables of its connections without parsing their contents.
+//!
+//! Splitting 2,000 connections with private keys takes 7 ms. With `toml_parser`'s lexer it takes 96
+//! ms, and parsing them with `toml` 126 ms.
 
 use std::borrow::Cow;
 use std::ops::Range;
