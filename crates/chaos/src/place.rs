@@ -97,8 +97,8 @@ impl Place {
         match self {
             Self::Memory(_) => "memory".into(),
             Self::File(folder) => format!("file:{}", folder.path().join(name).display()),
-            Self::Redis(server) => format!("{}?prefix={name}", server.url()),
-            Self::Postgres(server) => server.url(),
+            Self::Redis(server) => format!("{}?prefix={name}", server.plain_url()),
+            Self::Postgres(server) => server.plain_url(),
         }
     }
 

@@ -37,7 +37,7 @@ impl Child {
         // threads, and exits without running the parent's exit handlers.
         match unsafe { libc::fork() } {
             0 => {
-                let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+                let done = without_unwinding(work);
                 // SAFETY: it only ends this process.
                 unsafe { libc::_exit(i32::from(!done.unwrap_or(false))) }
             }
@@ -66,6 +66,26 @@ impl Drop for Child {
             self.wait();
         }
     }
+}
+
+/// Runs this in a forked child. A panic's message goes to the standard error: the test runner of the
+/// parent captures what the panic hook prints.
+fn without_unwinding<T>(work: impl FnOnce() -> T) -> Option<T> {
+    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    let payload = match done {
+        Ok(done) => return Some(done),
+        Err(payload) => payload,
+    };
+    let message = match payload.downcast::<String>() {
+        Ok(message) => *message,
+        Err(payload) => payload
+            .downcast::<&str>()
+            .map_or_else(|_| "?".into(), |message| (*message).to_owned()),
+    };
+    let line = format!("a forked child panicked: {message}\n");
+    // SAFETY: the text is valid for reads.
+    unsafe { libc::write(2, line.as_ptr().cast(), line.len()) };
+    None
 }
 
 /// A process that waits, and its own child, which outlives it.
@@ -102,8 +122,7 @@ pub(crate) fn idle_grandchild<T>(prepare: impl FnOnce() -> T) -> Family {
     // SAFETY: as in `Child::succeeds`.
     let parent = match unsafe { libc::fork() } {
         0 => {
-            let prepared = std::panic::catch_unwind(std::panic::AssertUnwindSafe(prepare));
-            let Ok(_kept) = prepared else {
+            let Some(_kept) = without_unwinding(prepare) else {
                 // SAFETY: it only ends this process.
                 unsafe { libc::_exit(1) }
             };

@@ -18,6 +18,9 @@ pub use self::pooler::Pooler;
 pub use self::postgres::PostgresServer;
 pub use self::redis::RedisServer;
 
+/// How long the stores of tests wait: on a machine under load a connection takes seconds.
+const PATIENT: &str = "timeout_ms=60000";
+
 /// A process that is killed when it goes out of scope.
 #[derive(Debug)]
 struct Guarded(Child);

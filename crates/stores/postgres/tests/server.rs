@@ -93,7 +93,7 @@ fn processes_that_start_at_once_create_the_tables_once() {
     let server = PostgresServer::start("");
     for round in 0..6 {
         server.sql("DROP TABLE IF EXISTS countersign_records, countersign_schema");
-        let url = format!("{}?pool=1", server.url());
+        let url = format!("{}?pool=1&timeout_ms=60000", server.plain_url());
         thread::scope(|scope| {
             for number in 0..12 {
                 let url = url.as_str();
@@ -260,7 +260,7 @@ fn changes_are_on_the_disk_before_they_are_acknowledged_even_with_asynchronous_c
 fn killing_the_server_loses_no_change_and_repeats_none() {
     let mut server = PostgresServer::start("");
     let store: Arc<dyn Store> =
-        countersign_postgres::open(&format!("{}?timeout_ms=1500", server.url())).unwrap();
+        countersign_postgres::open(&format!("{}?timeout_ms=1500", server.plain_url())).unwrap();
     let kills = Kills {
         count: 3,
         pause: Duration::from_millis(300),
@@ -284,7 +284,7 @@ fn lost_responses_repeat_no_change() {
 #[test]
 fn a_server_that_is_down_is_unavailable_and_ended_sessions_are_replaced() {
     let mut server = PostgresServer::start("");
-    let store = PostgresStore::open(&format!("{}?timeout_ms=900", server.url())).unwrap();
+    let store = PostgresStore::open(&format!("{}?timeout_ms=900", server.plain_url())).unwrap();
     applied(store.compare_and_swap(&key("a"), None, None, b"v"));
     // Callers don't notice that an administrator ends the store's sessions.
     for version in 1..6 {
@@ -327,10 +327,10 @@ fn a_change_of_a_locked_row_is_cancelled_with_a_known_outcome() {
     let pooler = Pooler::start(&server, 3);
     let open =
         |url: String, ms: u32| PostgresStore::open(&format!("{url}?timeout_ms={ms}")).unwrap();
-    let (hasty, pooled) = (open(server.url(), 700), open(pooler.url(), 700));
+    let (hasty, pooled) = (open(server.plain_url(), 700), open(pooler.plain_url(), 700));
     let patient = format!(
         "{}?timeout_ms=30000&application_name=the%20patient",
-        server.url()
+        server.plain_url()
     );
     let patient = PostgresStore::open(&patient).unwrap();
     applied(patient.compare_and_swap(&key("a"), None, None, b"v"));
@@ -381,7 +381,8 @@ fn a_change_of_a_locked_row_is_cancelled_with_a_known_outcome() {
 #[test]
 fn calls_to_a_frozen_server_time_out() {
     let server = PostgresServer::start("");
-    let store = PostgresStore::open(&format!("{}?timeout_ms=1000&pool=1", server.url())).unwrap();
+    let store =
+        PostgresStore::open(&format!("{}?timeout_ms=1000&pool=1", server.plain_url())).unwrap();
     applied(store.compare_and_swap(&key("a"), None, None, b"v"));
     server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'countersign'");
     server.freeze();
@@ -404,7 +405,11 @@ fn a_server_without_fsync_is_ephemeral_and_unfit_for_rotation() {
     let error = store.fit_for_rotation().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unusable);
     assert!(error.hint().unwrap().contains("ephemeral=allow"));
-    let forced = PostgresStore::open(&format!("{}?ephemeral=allow", server.url())).unwrap();
+    let forced = PostgresStore::open(&format!(
+        "{}?ephemeral=allow&timeout_ms=60000",
+        server.plain_url()
+    ))
+    .unwrap();
     assert_eq!(forced.capabilities().durability, Durability::Ephemeral);
     forced.fit_for_rotation().unwrap();
 }
@@ -412,7 +417,7 @@ fn a_server_without_fsync_is_ephemeral_and_unfit_for_rotation() {
 #[test]
 fn a_read_only_server_is_rejected() {
     let server = PostgresServer::start("");
-    let store = PostgresStore::open(&format!("{}?timeout_ms=5000", server.url())).unwrap();
+    let store = PostgresStore::open(&format!("{}?timeout_ms=5000", server.plain_url())).unwrap();
     applied(store.compare_and_swap(&key("a"), None, None, b"v"));
     server.sql("ALTER SYSTEM SET default_transaction_read_only = on");
     server.sql("SELECT pg_reload_conf()");

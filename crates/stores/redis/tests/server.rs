@@ -81,7 +81,11 @@ fn the_declared_durability_is_the_servers() {
         if let Err(error) = store.fit_for_rotation() {
             assert_eq!(error.kind(), ErrorKind::Unusable);
             assert!(error.hint().unwrap().contains("ephemeral=allow"));
-            let forced = RedisStore::open(&format!("{}?ephemeral=allow", server.url())).unwrap();
+            let forced = RedisStore::open(&format!(
+                "{}?ephemeral=allow&timeout_ms=60000",
+                server.plain_url()
+            ))
+            .unwrap();
             assert_eq!(forced.capabilities().durability, durability);
             forced.fit_for_rotation().unwrap();
         }
@@ -212,7 +216,7 @@ fn scripts_are_sent_again_after_a_flush() {
 fn killing_the_server_loses_no_change_and_repeats_none() {
     let mut server = RedisServer::durable();
     let store: Arc<dyn Store> =
-        countersign_redis::open(&format!("{}?timeout_ms=1500", server.url())).unwrap();
+        countersign_redis::open(&format!("{}?timeout_ms=1500", server.plain_url())).unwrap();
     let kills = Kills {
         count: 4,
         pause: Duration::from_millis(60),
@@ -234,10 +238,10 @@ fn lost_responses_repeat_no_change() {
 #[test]
 fn a_server_that_is_down_is_unavailable_and_a_missing_response_is_unknown() {
     let mut server = RedisServer::durable();
-    let store = RedisStore::open(&format!("{}?timeout_ms=800", server.url())).unwrap();
+    let store = RedisStore::open(&format!("{}?timeout_ms=800", server.plain_url())).unwrap();
     applied(store.compare_and_swap(&key("a"), None, None, b"v"));
     // Another store, with a connection from while the server still responded.
-    let other = RedisStore::open(&format!("{}?timeout_ms=800", server.url())).unwrap();
+    let other = RedisStore::open(&format!("{}?timeout_ms=800", server.plain_url())).unwrap();
     // Its server knows the lease script: the first call would be sent twice.
     assert!(matches!(
         other.lease(&key("b"), &Owner::new("o"), LONG).unwrap(),
@@ -315,7 +319,7 @@ fn fences_grow_even_if_the_server_loses_everything() {
 #[test]
 fn a_server_that_has_become_less_durable_is_not_used() {
     let mut server = RedisServer::durable();
-    let store = RedisStore::open(&format!("{}?timeout_ms=5000", server.url())).unwrap();
+    let store = RedisStore::open(&format!("{}?timeout_ms=5000", server.plain_url())).unwrap();
     applied(store.compare_and_swap(&key("a"), None, None, b"v"));
     server.command(&["CONFIG", "SET", "appendfsync", "no"]);
     server.command(&["CLIENT", "KILL", "TYPE", "normal"]);
@@ -353,7 +357,7 @@ fn a_replica_is_rejected_when_opened_and_later() {
     let replica = server.replica();
     let error = open_error(&replica.url());
     assert!(error.message().contains("replica"), "{error}");
-    let store = RedisStore::open(&format!("{}?timeout_ms=5000", server.url())).unwrap();
+    let store = RedisStore::open(&format!("{}?timeout_ms=5000", server.plain_url())).unwrap();
     applied(store.compare_and_swap(&key("a"), None, None, b"v"));
     // A failover turned it into a replica.
     server.command(&["REPLICAOF", "127.0.0.1", "1"]);
@@ -368,7 +372,7 @@ fn replicas_confirm_changes_if_required() {
     let server = RedisServer::durable();
     let mut replica = server.replica();
     let store = |timeout_ms: u32| {
-        let url = format!("{}?replicas=1&timeout_ms={timeout_ms}", server.url());
+        let url = format!("{}?replicas=1&timeout_ms={timeout_ms}", server.plain_url());
         RedisStore::open(&url).unwrap()
     };
     // A new replica may still be writing its first copy to the disk.
@@ -391,7 +395,10 @@ fn replicas_confirm_changes_if_required() {
     applied(patient.compare_and_swap(&key("a"), Some(2), None, b"w"));
 
     // Whether this server can wait for its disk depends on its version.
-    match RedisStore::open(&format!("{}?fsync=wait", server.url())) {
+    match RedisStore::open(&format!(
+        "{}?fsync=wait&timeout_ms=60000",
+        server.plain_url()
+    )) {
         Ok(store) => {
             assert_eq!(
                 applied(store.compare_and_swap(&key("b"), None, None, b"v")),

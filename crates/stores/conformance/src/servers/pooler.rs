@@ -7,7 +7,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::postgres::{PASSWORD, PostgresServer, as_nobody, give_to_nobody};
-use super::{Guarded, free_port, until};
+use super::{Guarded, PATIENT, free_port, until};
 
 const INSTALL: &str = "sudo apt-get install pgbouncer";
 
@@ -71,8 +71,14 @@ impl Pooler {
         panic!("pgbouncer does not start: {log}; run: {INSTALL}");
     }
 
-    /// Returns the URL for the superuser `app` and the database `postgres`.
+    /// Returns the URL for the superuser `app` and the database `postgres`, and for a store that
+    /// waits as long as a test may take.
     pub fn url(&self) -> String {
+        format!("{}?{PATIENT}", self.plain_url())
+    }
+
+    /// Like [`Pooler::url`], without options.
+    pub fn plain_url(&self) -> String {
         format!("postgres://app:{PASSWORD}@127.0.0.1:{}/postgres", self.port)
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{Authority, Guarded, free_port, until};
+use super::{Authority, Guarded, PATIENT, free_port, until};
 
 const INSTALL: &str = "sudo apt-get install postgresql";
 
@@ -52,24 +52,29 @@ impl PostgresServer {
         panic!("postgres does not start: {}; run: {INSTALL}", server.log());
     }
 
-    /// Returns the URL without TLS, for the superuser `app` and the database `postgres`.
+    /// Returns the URL without TLS, for the superuser `app` and the database `postgres`, and for a
+    /// store that waits as long as a test may take.
     pub fn url(&self) -> String {
         self.url_as("app", PASSWORD)
     }
 
     /// Returns the URL without TLS, for this user.
     pub fn url_as(&self, user: &str, password: &str) -> String {
-        format!(
-            "postgres://{user}:{password}@127.0.0.1:{}/postgres",
-            self.port
-        )
+        let port = self.port;
+        format!("postgres://{user}:{password}@127.0.0.1:{port}/postgres?{PATIENT}")
+    }
+
+    /// Like [`PostgresServer::url`], without options.
+    pub fn plain_url(&self) -> String {
+        let port = self.port;
+        format!("postgres://app:{PASSWORD}@127.0.0.1:{port}/postgres")
     }
 
     /// Returns the URL with TLS, which trusts the server's authority.
     pub fn tls_url(&self) -> String {
         let (port, ca) = (self.port, self.authority.ca.display());
         format!(
-            "postgres://app:{PASSWORD}@localhost:{port}/postgres?sslmode=verify-full&sslrootcert={ca}"
+            "postgres://app:{PASSWORD}@localhost:{port}/postgres?sslmode=verify-full&sslrootcert={ca}&{PATIENT}"
         )
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{Authority, Guarded, free_port, until};
+use super::{Authority, Guarded, PATIENT, free_port, until};
 
 const INSTALL: &str = "sudo apt-get install redis-server";
 
@@ -68,15 +68,23 @@ impl RedisServer {
         Self::start(&format!("--replicaof 127.0.0.1 {}", self.port))
     }
 
-    /// Returns the URL without TLS.
+    /// Returns the URL without TLS, for a store that waits as long as a test may take.
     pub fn url(&self) -> String {
+        format!("{}?{PATIENT}", self.plain_url())
+    }
+
+    /// Returns the URL without TLS and without options.
+    pub fn plain_url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.port)
     }
 
     /// Returns the URL with TLS, which trusts the server's authority.
     pub fn tls_url(&self) -> String {
         let ca = self.authority.ca.display();
-        format!("rediss://localhost:{}/?ca_file={ca}", self.tls_port)
+        format!(
+            "rediss://localhost:{}/?ca_file={ca}&{PATIENT}",
+            self.tls_port
+        )
     }
 
     /// Returns the port with TLS.
