@@ -226,16 +226,18 @@ pub struct GrantRules {
 }
 
 /// The authorization request and its response, beyond RFC 6749 section 4.1.
+// Serde reads an array into a struct's fields, in order. `params` comes later, because it would
+// accept any table: the whole one of `[[authorize]]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuthorizeRules {
+    /// Whether a login with the scope `openid` sends a `nonce`, which the ID token must repeat
+    /// (OpenID Connect Core section 3.1.2.1). True by default.
+    pub nonce: bool,
     /// Parameters of the authorization request as templates, such as `access_type = "offline"`. The
     /// setting `authorize.NAME` overrides one of that name. Those of the protocol itself are
     /// rejected.
     pub params: BTreeMap<String, Templated>,
-    /// Whether a login with the scope `openid` sends a `nonce`, which the ID token must repeat
-    /// (OpenID Connect Core section 3.1.2.1). True by default.
-    pub nonce: bool,
     /// The `prompt` of logins with the scope `offline_access`. Servers may ignore that scope unless
     /// the prompt is `consent` (OpenID Connect Core section 11).
     pub offline_access_prompt: Option<String>,
@@ -474,8 +476,8 @@ impl Profile {
 impl Default for AuthorizeRules {
     fn default() -> Self {
         Self {
-            params: BTreeMap::new(),
             nonce: true,
+            params: BTreeMap::new(),
             offline_access_prompt: None,
             keep: Vec::new(),
             loopback_port: None,

@@ -101,6 +101,28 @@ fn templates_of_other_types_are_rejected() {
 }
 
 #[test]
+fn an_array_of_tables_in_place_of_a_table_is_rejected() {
+    for (table, line) in [
+        ("environments.live", "about = \"x\""),
+        ("grants.jwt-bearer", "client_auth = [\"none\"]"),
+        ("assertion", "ttl_s = 60"),
+        ("authorize", "keep = [\"realmId\"]"),
+        ("consent", "individual = \"x\""),
+        ("refresh", "rotation = \"never\""),
+        ("response", "keep = [\"x\"]"),
+        ("extra", "tenant = \"x\""),
+    ] {
+        let read = |header: String| Profile::from_toml(&format!("{ACME}{header}\n{line}\n"));
+        let error = read(format!("[[{table}]]")).expect_err(table);
+        let says = format!(": `{table}`: ");
+        assert!(error.message().contains(&says), "{table}: {error}");
+        if table != "grants.jwt-bearer" {
+            read(format!("[{table}]")).expect(table);
+        }
+    }
+}
+
+#[test]
 fn errors_name_missing_fields() {
     for name in [
         "id",
