@@ -13,6 +13,7 @@ mod cycles;
 mod demo;
 mod dist;
 mod fuzz;
+mod package;
 mod sandbox;
 mod table;
 mod test;
@@ -37,6 +38,7 @@ cargo xtask COMMAND
   bindings  Build and test the packages [cpp|go|python|node|java]; table: show the last results
   bench     Measure tokens beside other libraries [--quick]; bindings: in each language
   fuzz      Run the fuzz targets, 60 seconds each or [SECONDS [TARGET]]
+  package   Pack every crate that is published, without building; --verify: also build them
   budget    Count the crates that core, the default transport and one provider need
 ";
 
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         ["cycles", ref options @ ..] => cycles::run(options),
         ["budget"] => budget::run(),
         ["codegen", ref options @ ..] => codegen::run(options),
+        ["package", ref options @ ..] => package::run(options),
         ["abi", ref options @ ..] => abi::run(options),
         ["dist", ref options @ ..] => dist::run(options, bindings::package),
         ["bindings", ref options @ ..] => bindings::run(options),

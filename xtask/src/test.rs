@@ -5,7 +5,7 @@
 use std::process::Command;
 use std::time::Instant;
 
-use crate::{abi, bench, bindings, budget, cargo, demo, root, table, tidy, tools};
+use crate::{abi, bench, bindings, budget, cargo, demo, package, root, table, tidy, tools};
 
 /// Crates whose tests start database servers, kill processes or build plugins.
 const SLOW: [&str; 5] = [
@@ -111,6 +111,7 @@ fn everything() -> Result<(), String> {
     }
     report.run("house rules", tidy::run);
     report.run("crate budget", budget::run);
+    report.run("packages", || package::run(&[]));
     report.run("demo", demo::run);
     report.close(strict)
 }
