@@ -118,7 +118,7 @@ func TestAListenerThatPanicsIsLogged(t *testing.T) {
 	}
 }
 
-func TestTheLibrarysLogGoesToTheLogger(t *testing.T) {
+func TestLibraryLogGoesToTheLogger(t *testing.T) {
 	fresh(t)
 	heard := map[slog.Level]int{}
 	for _, level := range []slog.Level{slog.LevelError, slog.LevelInfo} {
