@@ -157,7 +157,7 @@ enum csign_status
     /**
      * The server refused: an OAuth error (RFC 6749 section 5.2).
      */
-    CSIGN_STATUS_REFUSED = 60,
+    CSIGN_STATUS_REJECTED = 60,
     /**
      * The refresh token or consent is gone; a person has to log in.
      */
@@ -860,7 +860,7 @@ csign_status csign_client_start_login(const struct csign_client *client,
  * @param out_token  receives the token; free it with csign_token_free.
  *
  * Errors: CSIGN_STATUS_CALLBACK if the response belongs to another login, or the person said no;
- * CSIGN_STATUS_REFUSED or CSIGN_STATUS_UNAVAILABLE if the server reported that the request was
+ * CSIGN_STATUS_REJECTED or CSIGN_STATUS_UNAVAILABLE if the server reported that the request was
  * wrong, or that the server failed.
  */
 CSIGN_API

@@ -92,11 +92,11 @@ enum csign_plugin_status
      */
     CSIGN_PLUGIN_STATUS_OK = 0,
     /**
-     * From a plugin: it rejected the request and called `refuse` with the reason.
+     * From a plugin: it rejected the request and called `reject` with the reason.
      */
-    CSIGN_PLUGIN_STATUS_REFUSED = 1,
+    CSIGN_PLUGIN_STATUS_REJECTED = 1,
     /**
-     * An internal failure. A plugin may have called `refuse` with the reason.
+     * An internal failure. A plugin may have called `reject` with the reason.
      */
     CSIGN_PLUGIN_STATUS_FAILED = 2,
     /**
@@ -144,7 +144,7 @@ enum csign_plugin_kind
     /**
      * The server rejected the request: fix the configuration.
      */
-    CSIGN_PLUGIN_KIND_REFUSED = 3,
+    CSIGN_PLUGIN_KIND_REJECTED = 3,
     /**
      * The server is rate limiting: retry later.
      */
@@ -220,12 +220,12 @@ typedef uint64_t csign_plugin_call;
 /**
  * The reason for rejecting a request.
  *
- * Strings are UTF-8, need no NUL, and are copied before `refuse` returns. Pass NULL with length 0
+ * Strings are UTF-8, need no NUL, and are copied before `reject` returns. Pass NULL with length 0
  * for a string that you don't set. Never put a token or a secret into one.
  */
-typedef struct csign_plugin_refusal {
+typedef struct csign_plugin_rejection {
     /**
-     * `sizeof(csign_plugin_refusal)` of the header the plugin was compiled with.
+     * `sizeof(csign_plugin_rejection)` of the header the plugin was compiled with.
      */
     uint32_t struct_size;
     /**
@@ -260,7 +260,7 @@ typedef struct csign_plugin_refusal {
      * The number of seconds to wait before retrying; 0 if unknown.
      */
     uint64_t retry_after_s;
-} csign_plugin_refusal;
+} csign_plugin_rejection;
 
 /**
  * The functions that the host provides to plugins.
@@ -317,9 +317,9 @@ typedef struct csign_plugin_host {
      */
     int32_t (*set)(csign_plugin_call call, const char *name, size_t name_len, const char *value, size_t value_len);
     /**
-     * Rejects the request. Return `CSIGN_PLUGIN_STATUS_REFUSED` afterwards.
+     * Rejects the request. Return `CSIGN_PLUGIN_STATUS_REJECTED` afterwards.
      */
-    int32_t (*refuse)(csign_plugin_call call, const struct csign_plugin_refusal *refusal);
+    int32_t (*reject)(csign_plugin_call call, const struct csign_plugin_rejection *rejection);
     /**
      * Logs a message to the program that embeds the host. `level` is a `csign_plugin_level`.
      *
@@ -347,7 +347,7 @@ typedef struct csign_plugin_host {
  * Any thread may call the functions, several at the same time. None may unwind, throw or `longjmp`
  * out. All except `id` and `profile` may be NULL. A function receives the host and a call, sets
  * values with `host->set`, and returns a `csign_plugin_status`. If it returns neither
- * `CSIGN_PLUGIN_STATUS_OK` nor `CSIGN_PLUGIN_STATUS_REFUSED`, or misuses the host, the request
+ * `CSIGN_PLUGIN_STATUS_OK` nor `CSIGN_PLUGIN_STATUS_REJECTED`, or misuses the host, the request
  * fails with an error that names the plugin.
  */
 typedef struct csign_provider_vtable {
@@ -392,7 +392,7 @@ typedef struct csign_provider_vtable {
      * `error_description`. Sets nothing if the response needs no translation.
      *
      * If the server rejected the request, set `error`: then the host knows that no refresh token
-     * was spent, and the profile's `errors` table decides what the error means. Call `refuse` only
+     * was spent, and the profile's `errors` table decides what the error means. Call `reject` only
      * for a response that is not in this vendor's format.
      */
     int32_t (*translate)(const struct csign_plugin_host *host, csign_plugin_call call);

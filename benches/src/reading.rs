@@ -24,7 +24,7 @@ pub(crate) fn cases(material: &Material) -> Vec<Case> {
     let mut cases = reading_keys(material);
     cases.extend(verifying(material));
     cases.extend(encoding_a_form());
-    cases.extend(reading_an_answer());
+    cases.extend(reading_a_response());
     cases
 }
 
@@ -147,7 +147,7 @@ fn encoding_a_form() -> Vec<Case> {
     ]
 }
 
-fn reading_an_answer() -> Vec<Case> {
+fn reading_a_response() -> Vec<Case> {
     let group = "reading a response";
     let body = serde_json::json!({
         "access_token": "eyJhbGciOiJSUzI1NiJ9.".repeat(38),
@@ -165,8 +165,8 @@ fn reading_an_answer() -> Vec<Case> {
         black_box(read.expect("a token"));
     };
     let floor = move || {
-        let answer: Answer = serde_json::from_str(black_box(&body)).expect("an answer");
-        black_box(answer);
+        let response: PlainResponse = serde_json::from_str(black_box(&body)).expect("a response");
+        black_box(response);
     };
     vec![
         Case::floor(group, "serde_json into a struct", floor),
@@ -176,7 +176,7 @@ fn reading_an_answer() -> Vec<Case> {
 
 #[derive(Deserialize)]
 #[expect(dead_code, reason = "only serde uses the fields")]
-struct Answer {
+struct PlainResponse {
     access_token: String,
     token_type: String,
     expires_in: u64,

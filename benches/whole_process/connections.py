@@ -22,7 +22,7 @@ import threading
 import time
 
 RUNS = 40
-ANSWER = json.dumps({"access_token": "x" * 300, "token_type": "Bearer", "expires_in": 3600}).encode()
+RESPONSE = json.dumps({"access_token": "x" * 300, "token_type": "Bearer", "expires_in": 3600}).encode()
 
 
 class TokenEndpoint(http.server.BaseHTTPRequestHandler):
@@ -30,9 +30,9 @@ class TokenEndpoint(http.server.BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers["Content-Length"]))
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(ANSWER)))
+        self.send_header("Content-Length", str(len(RESPONSE)))
         self.end_headers()
-        self.wfile.write(ANSWER)
+        self.wfile.write(RESPONSE)
 
     def log_message(self, *args):
         pass

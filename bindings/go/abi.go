@@ -58,8 +58,8 @@ const (
 	StatusStore Status = C.CSIGN_STATUS_STORE
 	// StatusBusy: another holder has the connection's lease.
 	StatusBusy Status = C.CSIGN_STATUS_BUSY
-	// StatusRefused: the server refused: an OAuth error (RFC 6749 section 5.2).
-	StatusRefused Status = C.CSIGN_STATUS_REFUSED
+	// StatusRejected: the server refused: an OAuth error (RFC 6749 section 5.2).
+	StatusRejected Status = C.CSIGN_STATUS_REJECTED
 	// StatusLoginRequired: the refresh token or consent is gone; a person has to log in.
 	StatusLoginRequired Status = C.CSIGN_STATUS_LOGIN_REQUIRED
 	// StatusConsentRequired: the user has not consented, or an administrator has not approved.

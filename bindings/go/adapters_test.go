@@ -127,7 +127,7 @@ func TestTransportSharedCases(t *testing.T) {
 					request.Header.Set("Authorization", call.Authorization)
 				}
 				response, err := client.HTTPClient().Do(request)
-				statuses = append(statuses, answer(t, response, err))
+				statuses = append(statuses, statusOf(t, response, err))
 			}
 			named := map[string]string{"": "none", "Bearer " + access(t, client): "second"}
 			named[first] = "first"
@@ -168,7 +168,7 @@ func TestALoopbackAddressGetsTheToken(t *testing.T) {
 	house := newHouse(t, adapterCase{})
 	for _, target := range shared(t).ClearText.Sent {
 		response, err := client.HTTPClient().Get(house.filled(target))
-		if status := answer(t, response, err); status != http.StatusOK {
+		if status := statusOf(t, response, err); status != http.StatusOK {
 			t.Errorf("%s: %d", target, status)
 		}
 	}

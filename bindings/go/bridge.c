@@ -27,45 +27,45 @@ countersign_go_peeked countersign_go_peek(const csign_client *client, char *buff
     return peeked;
 }
 
-static countersign_go_answer answered(csign_status status, csign_token *token, csign_error *error)
+static countersign_go_result result_of(csign_status status, csign_token *token, csign_error *error)
 {
-    countersign_go_answer answer = {.status = status, .error = error, .token = token};
+    countersign_go_result result = {.status = status, .error = error, .token = token};
     if (token != NULL)
-        answer.fields = countersign_go_read_token(token);
-    return answer;
+        result.fields = countersign_go_read_token(token);
+    return result;
 }
 
-countersign_go_answer countersign_go_client_peek(const csign_client *client, uint64_t min_valid_ms)
+countersign_go_result countersign_go_client_peek(const csign_client *client, uint64_t min_valid_ms)
 {
     csign_token *token = NULL;
     csign_error *error = NULL;
     csign_status status = csign_client_peek(client, min_valid_ms, &token, &error);
-    return answered(status, token, error);
+    return result_of(status, token, error);
 }
 
-countersign_go_answer countersign_go_client_token(const csign_client *client, uint64_t min_valid_ms)
+countersign_go_result countersign_go_client_token(const csign_client *client, uint64_t min_valid_ms)
 {
     csign_token *token = NULL;
     csign_error *error = NULL;
     csign_status status = csign_client_token(client, min_valid_ms, &token, &error);
-    return answered(status, token, error);
+    return result_of(status, token, error);
 }
 
-countersign_go_answer countersign_go_client_refresh(const csign_client *client)
+countersign_go_result countersign_go_client_refresh(const csign_client *client)
 {
     csign_token *token = NULL;
     csign_error *error = NULL;
     csign_status status = csign_client_refresh(client, &token, &error);
-    return answered(status, token, error);
+    return result_of(status, token, error);
 }
 
-countersign_go_answer countersign_go_complete_login(const csign_client *client, const csign_login *login,
+countersign_go_result countersign_go_complete_login(const csign_client *client, const csign_login *login,
                                                     const char *query, size_t query_length)
 {
     csign_token *token = NULL;
     csign_error *error = NULL;
     csign_status status = csign_client_complete_login(client, login, query, query_length, &token, &error);
-    return answered(status, token, error);
+    return result_of(status, token, error);
 }
 
 /* The library's callbacks have const parameters, which exported Go functions can't declare. */
@@ -106,13 +106,13 @@ void countersign_go_set_cause(uintptr_t cause)
     csign_callback_set_cause((void *)cause, destroy);
 }
 
-countersign_go_answer countersign_go_login(const csign_client *client, uint16_t port, uint64_t timeout_ms,
+countersign_go_result countersign_go_login(const csign_client *client, uint16_t port, uint64_t timeout_ms,
                                            uintptr_t opener)
 {
     csign_token *token = NULL;
     csign_error *error = NULL;
     csign_status status = csign_client_login(client, port, timeout_ms, open_url, (void *)opener, &token, &error);
-    return answered(status, token, error);
+    return result_of(status, token, error);
 }
 
 csign_status countersign_go_set_signer(csign_config *config, const char *algorithm, size_t algorithm_length,

@@ -22,7 +22,7 @@ typedef struct {
     csign_error *error;
     csign_token *token;
     countersign_go_token fields;
-} countersign_go_answer;
+} countersign_go_result;
 
 typedef struct {
     csign_status status;
@@ -38,12 +38,12 @@ void countersign_go_set_cause(uintptr_t cause);
 
 countersign_go_peeked countersign_go_peek(const csign_client *client, char *buffer, size_t capacity);
 /* The token of the result is NULL if none is cached. */
-countersign_go_answer countersign_go_client_peek(const csign_client *client, uint64_t min_valid_ms);
-countersign_go_answer countersign_go_client_token(const csign_client *client, uint64_t min_valid_ms);
-countersign_go_answer countersign_go_client_refresh(const csign_client *client);
-countersign_go_answer countersign_go_complete_login(const csign_client *client, const csign_login *login,
+countersign_go_result countersign_go_client_peek(const csign_client *client, uint64_t min_valid_ms);
+countersign_go_result countersign_go_client_token(const csign_client *client, uint64_t min_valid_ms);
+countersign_go_result countersign_go_client_refresh(const csign_client *client);
+countersign_go_result countersign_go_complete_login(const csign_client *client, const csign_login *login,
                                                     const char *query, size_t query_length);
-countersign_go_answer countersign_go_login(const csign_client *client, uint16_t port, uint64_t timeout_ms,
+countersign_go_result countersign_go_login(const csign_client *client, uint16_t port, uint64_t timeout_ms,
                                            uintptr_t opener);
 
 /* The parameter before the outputs is a runtime/cgo.Handle, which is deleted when the library

@@ -105,7 +105,7 @@ func (c *Client) TokenContext(ctx context.Context, minValid time.Duration) (*Tok
 		}
 	}
 	return await(ctx, c, func(client *C.csign_client) (*Token, error) {
-		return answered(C.countersign_go_client_token(client, ms))
+		return tokenOf(C.countersign_go_client_token(client, ms))
 	})
 }
 
@@ -113,7 +113,7 @@ func (c *Client) TokenContext(ctx context.Context, minValid time.Duration) (*Tok
 // current token is still valid, Refresh returns the current one.
 func (c *Client) Refresh(ctx context.Context) (*Token, error) {
 	return await(ctx, c, func(client *C.csign_client) (*Token, error) {
-		return answered(C.countersign_go_client_refresh(client))
+		return tokenOf(C.countersign_go_client_refresh(client))
 	})
 }
 
@@ -193,13 +193,13 @@ func (c *Client) leave() {
 	runtime.KeepAlive(c)
 }
 
-// answered copies the token of a call's result and frees the library's copy.
-func answered(answer C.countersign_go_answer) (*Token, error) {
-	if err := failure(answer.status, answer.error); err != nil {
+// tokenOf copies the token of a call's result and frees the library's copy.
+func tokenOf(result C.countersign_go_result) (*Token, error) {
+	if err := failure(result.status, result.error); err != nil {
 		return nil, err
 	}
-	defer C.csign_token_free(answer.token)
-	return readToken(answer.fields), nil
+	defer C.csign_token_free(result.token)
+	return readToken(result.fields), nil
 }
 
 // milliseconds rounds up, so that a token is not valid for less than the caller asked for.

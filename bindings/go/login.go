@@ -43,7 +43,7 @@ func (c *Client) CompleteLogin(ctx context.Context, login *Login, callback strin
 		}
 		defer login.leave()
 		cQuery, length := cText(callback)
-		return answered(C.countersign_go_complete_login(client, login.pointer(), cQuery, length))
+		return tokenOf(C.countersign_go_complete_login(client, login.pointer(), cQuery, length))
 	})
 }
 
@@ -59,7 +59,7 @@ func (c *Client) Login(
 	return await(ctx, c, func(client *C.csign_client) (*Token, error) {
 		handle := cgo.NewHandle(opener(open))
 		defer handle.Delete()
-		return answered(C.countersign_go_login(client, C.uint16_t(port), ms, C.uintptr_t(handle)))
+		return tokenOf(C.countersign_go_login(client, C.uint16_t(port), ms, C.uintptr_t(handle)))
 	})
 }
 

@@ -50,7 +50,7 @@ func (a *api) serve(writer http.ResponseWriter, request *http.Request) {
 	_, _ = io.WriteString(writer, http.StatusText(status))
 }
 
-func answer(t *testing.T, response *http.Response, err error) int {
+func statusOf(t *testing.T, response *http.Response, err error) int {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +66,7 @@ func TestA401RepeatsTheRequestWithAnotherToken(t *testing.T) {
 	first := access(t, client)
 	server := newAPI(t, http.StatusUnauthorized)
 	response, err := client.HTTPClient().Post(server.URL, "text/plain", strings.NewReader("envelope"))
-	if status := answer(t, response, err); status != http.StatusOK {
+	if status := statusOf(t, response, err); status != http.StatusOK {
 		t.Fatal(status)
 	}
 	second := access(t, client)
@@ -86,7 +86,7 @@ func TestARepeated401GoesToTheCaller(t *testing.T) {
 	client := dial(t, "docusign-jwt", nil)
 	server := newAPI(t, http.StatusUnauthorized, http.StatusUnauthorized, http.StatusUnauthorized)
 	response, err := client.HTTPClient().Get(server.URL)
-	if status := answer(t, response, err); status != http.StatusUnauthorized || len(server.headers) != 2 {
+	if status := statusOf(t, response, err); status != http.StatusUnauthorized || len(server.headers) != 2 {
 		t.Errorf("%d after %d requests", status, len(server.headers))
 	}
 }
@@ -136,7 +136,7 @@ func TestTheRepeatedRequestHasItsOwnBody(t *testing.T) {
 	base := &strictBase{statuses: []int{http.StatusUnauthorized, http.StatusAccepted}}
 	browser := http.Client{Transport: &Transport{Client: dial(t, "docusign-jwt", nil), Base: base}}
 	response, err := browser.Post("https://api.test/", "text/plain", strings.NewReader("envelope"))
-	if status := answer(t, response, err); status != http.StatusAccepted || !slices.Equal(base.bodies, []string{"envelope", "envelope"}) {
+	if status := statusOf(t, response, err); status != http.StatusAccepted || !slices.Equal(base.bodies, []string{"envelope", "envelope"}) {
 		t.Errorf("%d, %q", status, base.bodies)
 	}
 }
@@ -150,7 +150,7 @@ func TestTheCallersRequestIsNotChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	response, err := (&Transport{Client: client}).RoundTrip(request)
-	answer(t, response, err)
+	statusOf(t, response, err)
 	if len(request.Header) != 0 {
 		t.Errorf("the header is %v", request.Header)
 	}
@@ -166,7 +166,7 @@ func TestARedirectToAnotherOriginIsSentWithoutTheToken(t *testing.T) {
 	server.locations = []string{"/here", elsewhere.URL}
 	elsewhere.locations = []string{"/there", server.URL + "/back"}
 	response, err := client.HTTPClient().Get(server.URL)
-	if status := answer(t, response, err); status != http.StatusOK {
+	if status := statusOf(t, response, err); status != http.StatusOK {
 		t.Fatal(status)
 	}
 	bearer := "Bearer " + token
@@ -182,7 +182,7 @@ func TestA401FromAnotherOriginDoesNotInvalidateTheToken(t *testing.T) {
 	server, elsewhere := newAPI(t, http.StatusFound), newAPI(t, http.StatusUnauthorized)
 	server.locations = []string{elsewhere.URL}
 	response, err := client.HTTPClient().Get(server.URL)
-	if status := answer(t, response, err); status != http.StatusUnauthorized || len(elsewhere.headers) != 1 {
+	if status := statusOf(t, response, err); status != http.StatusUnauthorized || len(elsewhere.headers) != 1 {
 		t.Errorf("%d after %d requests", status, len(elsewhere.headers))
 	}
 	if access(t, client) != token || requests(t) != 1 {
@@ -251,7 +251,7 @@ func TestOAuth2UsesTheClient(t *testing.T) {
 	client := dial(t, "docusign-jwt", nil)
 	server := newAPI(t)
 	response, err := oauth2.NewClient(context.Background(), client).Get(server.URL)
-	if status := answer(t, response, err); status != http.StatusOK || server.headers[0] != "Bearer "+access(t, client) {
+	if status := statusOf(t, response, err); status != http.StatusOK || server.headers[0] != "Bearer "+access(t, client) {
 		t.Error(status)
 	}
 	token, err := client.TokenSource(context.Background()).Token()

@@ -70,11 +70,11 @@ func (c *Client) peekToken(minValidMS C.uint64_t) (*Token, error) {
 		return nil, err
 	}
 	defer c.leave()
-	answer := C.countersign_go_client_peek(c.pointer(), minValidMS)
-	if answer.status == C.CSIGN_STATUS_OK && answer.token == nil {
+	result := C.countersign_go_client_peek(c.pointer(), minValidMS)
+	if result.status == C.CSIGN_STATUS_OK && result.token == nil {
 		return nil, nil
 	}
-	return answered(answer)
+	return tokenOf(result)
 }
 
 // peek returns the cached token if it is fresh, or "". It never waits.

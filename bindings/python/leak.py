@@ -75,7 +75,7 @@ def once(
     client.counts()
     login = client.start_login()
     countersign.Login.restore(login.save())
-    refused(client, providers, login)
+    rejected(client, providers, login)
     shared.token()
     shared.access_token()
     if number % TOKENS_EVERY == 0:
@@ -84,7 +84,7 @@ def once(
         client.close()
 
 
-def refused(client: countersign.Client, providers: countersign.Registry, login: countersign.Login) -> None:
+def rejected(client: countersign.Client, providers: countersign.Registry, login: countersign.Login) -> None:
     for call in (
         lambda: client.complete_login(login, "code=1&state=another"),
         lambda: countersign.Client(provider="nobody", registry=providers),

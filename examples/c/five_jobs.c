@@ -162,9 +162,9 @@ static void end_curl(pid_t pid)
 /* `_sandbox=allow` makes the sandbox act as if the user had pressed "Allow". */
 static char *allowed(const char *url)
 {
-    static char answer[8192];
-    snprintf(answer, sizeof answer, "%s&_sandbox=allow", url);
-    return answer;
+    static char page[8192];
+    snprintf(page, sizeof page, "%s&_sandbox=allow", url);
+    return page;
 }
 
 /* Opens the login page. The browser follows the redirect to the library's loopback server. */

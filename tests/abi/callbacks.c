@@ -9,7 +9,7 @@ struct data {
     pthread_cond_t gone;
     int destroyed;
     int here;
-    int answer;
+    int result;
 };
 
 static struct data fresh = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0, 1};
@@ -182,7 +182,7 @@ static int32_t called(void *data)
     pthread_mutex_lock(&d->lock);
     ++d->here;
     pthread_mutex_unlock(&d->lock);
-    return d->answer;
+    return d->result;
 }
 
 static int32_t sign(void *data, const uint8_t *input, size_t length, uint8_t *signature, size_t capacity, size_t *written)

@@ -32,14 +32,14 @@ static int how(const csign_plugin_host *host, csign_plugin_call call, const char
     return says(host, call, "extra.how", word);
 }
 
-static void refuse(const csign_plugin_host *host, csign_plugin_call call, uint32_t kind, const char *message) {
-    csign_plugin_refusal refusal;
-    memset(&refusal, 0, sizeof refusal);
-    refusal.struct_size = sizeof refusal;
-    refusal.kind = kind;
-    refusal.message = message;
-    refusal.message_len = strlen(message);
-    host->refuse(call, &refusal);
+static void reject(const csign_plugin_host *host, csign_plugin_call call, uint32_t kind, const char *message) {
+    csign_plugin_rejection rejection;
+    memset(&rejection, 0, sizeof rejection);
+    rejection.struct_size = sizeof rejection;
+    rejection.kind = kind;
+    rejection.message = message;
+    rejection.message_len = strlen(message);
+    host->reject(call, &rejection);
 }
 
 static int32_t be_rude(const csign_plugin_host *host, csign_plugin_call call, const char *function) {
@@ -52,33 +52,33 @@ static int32_t be_rude(const csign_plugin_host *host, csign_plugin_call call, co
         return CSIGN_PLUGIN_STATUS_FAILED;
     }
     if (how(host, call, "fail-with-reason")) {
-        refuse(host, call, CSIGN_PLUGIN_KIND_SETTING, "a file\n\tis\x1b missing");
+        reject(host, call, CSIGN_PLUGIN_KIND_SETTING, "a file\n\tis\x1b missing");
         return CSIGN_PLUGIN_STATUS_FAILED;
     }
     if (how(host, call, "unknown-status")) {
         return -77;
     }
     if (how(host, call, "unknown-kind")) {
-        refuse(host, call, 4711, "of a future kind");
-        return CSIGN_PLUGIN_STATUS_REFUSED;
+        reject(host, call, 4711, "of a future kind");
+        return CSIGN_PLUGIN_STATUS_REJECTED;
     }
-    if (how(host, call, "refuse-in-silence")) {
-        return CSIGN_PLUGIN_STATUS_REFUSED;
+    if (how(host, call, "reject-in-silence")) {
+        return CSIGN_PLUGIN_STATUS_REJECTED;
     }
-    if (how(host, call, "refuse-without-message")) {
-        refuse(host, call, CSIGN_PLUGIN_KIND_SETTING, "");
-        return CSIGN_PLUGIN_STATUS_REFUSED;
+    if (how(host, call, "reject-without-message")) {
+        reject(host, call, CSIGN_PLUGIN_KIND_SETTING, "");
+        return CSIGN_PLUGIN_STATUS_REJECTED;
     }
-    if (how(host, call, "refuse-and-say-ok")) {
-        refuse(host, call, CSIGN_PLUGIN_KIND_SETTING, "rejected despite OK");
+    if (how(host, call, "reject-and-say-ok")) {
+        reject(host, call, CSIGN_PLUGIN_KIND_SETTING, "rejected despite OK");
         return CSIGN_PLUGIN_STATUS_OK;
     }
-    if (how(host, call, "short-refusal")) {
+    if (how(host, call, "short-rejection")) {
         uint32_t struct_size = 4;
-        host->refuse(call, (const csign_plugin_refusal *)(const void *)&struct_size);
+        host->reject(call, (const csign_plugin_rejection *)(const void *)&struct_size);
     }
-    if (how(host, call, "null-refusal")) {
-        host->refuse(call, NULL);
+    if (how(host, call, "null-rejection")) {
+        host->reject(call, NULL);
     }
     if (how(host, call, "not-utf8")) {
         host->set(call, "name", 4, "\xff\xfe", 2);
@@ -130,8 +130,8 @@ static int32_t be_rude(const csign_plugin_host *host, csign_plugin_call call, co
     if (how(host, call, "tell-the-token")) {
         host->text(call, "/access_token", 13, &text, &len);
         host->log(call, CSIGN_PLUGIN_LEVEL_INFO, text, len);
-        refuse(host, call, CSIGN_PLUGIN_KIND_UNREADABLE, text);
-        return CSIGN_PLUGIN_STATUS_REFUSED;
+        reject(host, call, CSIGN_PLUGIN_KIND_UNREADABLE, text);
+        return CSIGN_PLUGIN_STATUS_REJECTED;
     }
     if (how(host, call, "keep")) {
         kept = call;
@@ -165,7 +165,7 @@ static int32_t translate(const csign_plugin_host *host, csign_plugin_call call) 
     return be_rude(host, call, "translate");
 }
 
-static int32_t read_answer(const csign_plugin_host *host, csign_plugin_call call) {
+static int32_t read_response(const csign_plugin_host *host, csign_plugin_call call) {
     return be_rude(host, call, "read");
 }
 
@@ -180,7 +180,7 @@ static const csign_provider_vtable RUDE = {
     .check = check,
     .parameters = parameters,
     .translate = translate,
-    .read = read_answer,
+    .read = read_response,
     .identity = identity,
 };
 

@@ -94,7 +94,7 @@ impl Random for Counting {
 /// A transport with scripted responses that records the requests.
 #[derive(Debug)]
 pub(crate) struct Canned {
-    answers: Mutex<VecDeque<Response>>,
+    responses: Mutex<VecDeque<Response>>,
     sent: Mutex<Vec<(String, String, Option<String>)>>,
 }
 
@@ -102,14 +102,14 @@ impl Canned {
     /// Builds a client that receives these responses, in order.
     pub(crate) fn client(
         connection: Connection,
-        answers: impl IntoIterator<Item = (u16, &'static str)>,
+        responses: impl IntoIterator<Item = (u16, &'static str)>,
     ) -> (Client, Arc<Self>) {
-        let answers = answers.into_iter();
-        let answers = answers
+        let responses = responses.into_iter();
+        let responses = responses
             .map(|(status, body)| Response::new(status, [], body))
             .collect();
         let canned = Arc::new(Self {
-            answers: Mutex::new(answers),
+            responses: Mutex::new(responses),
             sent: Mutex::default(),
         });
         let client = Client::builder(connection)
@@ -132,7 +132,7 @@ impl Transport for Canned {
             .lock()
             .expect("no test panicked")
             .push(taken_apart(request));
-        let answer = self.answers.lock().expect("no test panicked").pop_front();
-        Ok(answer.expect("no response is left"))
+        let response = self.responses.lock().expect("no test panicked").pop_front();
+        Ok(response.expect("no response is left"))
     }
 }

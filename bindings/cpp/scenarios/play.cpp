@@ -122,7 +122,7 @@ void Player::step(const json &step) {
         known(step, {"do", "as", "expect"});
         token(step, client_->refresh());
     } else if (what == "login") {
-        known(step, {"do", "answer", "as", "expect"});
+        known(step, {"do", "decision", "as", "expect"});
         login(step);
     } else if (what == "invalidate") {
         known(step, {"do", "token"});
@@ -194,9 +194,9 @@ void Player::token(const json &step, Result<Token> got) {
 
 void Player::login(const json &step) {
     const auto begun = client_->start_login().value();
-    const auto answer = sandbox_.get(std::string(begun.url()) + "&_sandbox=" + step.at("answer").get<std::string>());
-    if (answer.location.find(begun.state()) == std::string::npos) throw Failed("the page does not redirect: " + std::to_string(answer.status));
-    token(step, client_->complete_login(begun, answer.location));
+    const auto response = sandbox_.get(std::string(begun.url()) + "&_sandbox=" + step.at("decision").get<std::string>());
+    if (response.location.find(begun.state()) == std::string::npos) throw Failed("the page does not redirect: " + std::to_string(response.status));
+    token(step, client_->complete_login(begun, response.location));
 }
 
 void Player::identity(const json &step) {
@@ -266,17 +266,17 @@ void Player::api(const json &step) {
     const auto before = sandbox_.log().size();
     const auto address = sandbox_.url + step.at("path").get<std::string>();
     auto token = client_->token().value();
-    auto answer = sandbox_.get(address, std::string(token.authorization()));
-    if (answer.status == 401) {
+    auto response = sandbox_.get(address, std::string(token.authorization()));
+    if (response.status == 401) {
         client_->invalidate(token.value()).value();
         token = client_->token().value();
-        answer = sandbox_.get(address, std::string(token.authorization()));
+        response = sandbox_.get(address, std::string(token.authorization()));
     }
     const auto expect = step.value("expect", json::object());
     known(expect, {"status", "token_requests"});
     const auto requests = sandbox_.log().size() - before;
-    if (expect.contains("status") && expect["status"] != answer.status) {
-        throw Failed("the API responded with " + std::to_string(answer.status));
+    if (expect.contains("status") && expect["status"] != response.status) {
+        throw Failed("the API responded with " + std::to_string(response.status));
     }
     if (expect.contains("token_requests") && expect["token_requests"] != requests) {
         throw Failed("there were " + std::to_string(requests) + " token requests");

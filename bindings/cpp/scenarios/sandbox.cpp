@@ -29,7 +29,7 @@ std::string first_line(int from) {
 
 }  // namespace
 
-Answer request(const std::string &url, const std::string &ca_file, const std::string *body,
+Response request(const std::string &url, const std::string &ca_file, const std::string *body,
                const std::string &authorization) {
     const std::unique_ptr<CURL, void (*)(CURL *)> curl(curl_easy_init(), &curl_easy_cleanup);
     curl_slist *headers = nullptr;
@@ -37,7 +37,7 @@ Answer request(const std::string &url, const std::string &ca_file, const std::st
     if (!authorization.empty()) headers = curl_slist_append(headers, ("Authorization: " + authorization).c_str());
     const std::unique_ptr<curl_slist, void (*)(curl_slist *)> owned(headers, &curl_slist_free_all);
 
-    Answer answer;
+    Response response;
     curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
     curl_easy_setopt(curl.get(), CURLOPT_CAINFO, ca_file.c_str());
     curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers);
@@ -46,18 +46,18 @@ Answer request(const std::string &url, const std::string &ca_file, const std::st
     curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT, 30L);
     curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, &append);
-    curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &answer.body);
+    curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &response.body);
     if (body != nullptr) {
         curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDSIZE, static_cast<long>(body->size()));
         curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDS, body->c_str());
     }
     const CURLcode code = curl_easy_perform(curl.get());
     if (code != CURLE_OK) throw std::runtime_error(url + ": " + curl_easy_strerror(code));
-    curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &answer.status);
+    curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &response.status);
     char *location = nullptr;
     curl_easy_getinfo(curl.get(), CURLINFO_REDIRECT_URL, &location);
-    if (location != nullptr) answer.location = location;
-    return answer;
+    if (location != nullptr) response.location = location;
+    return response;
 }
 
 Sandbox::Sandbox(const std::string &command, const std::string &folder) {
@@ -88,13 +88,13 @@ Sandbox::~Sandbox() {
     ::close(output_);
 }
 
-Answer Sandbox::get(const std::string &address, const std::string &authorization) const {
+Response Sandbox::get(const std::string &address, const std::string &authorization) const {
     return request(address, ca_file, nullptr, authorization);
 }
 
 void Sandbox::post(const std::string &path, const std::string &body) const {
-    const auto answer = request(url + path, ca_file, &body);
-    if (answer.status != 200) throw std::runtime_error(path + " responded with " + std::to_string(answer.status));
+    const auto response = request(url + path, ca_file, &body);
+    if (response.status != 200) throw std::runtime_error(path + " responded with " + std::to_string(response.status));
 }
 
 nlohmann::json Sandbox::log() const { return nlohmann::json::parse(get(url + "/_sandbox/log").body); }

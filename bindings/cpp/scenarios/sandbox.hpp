@@ -10,7 +10,7 @@
 namespace scenarios {
 
 /// An HTTP response.
-struct Answer {
+struct Response {
     long status = 0;
     std::string body;
     /// The Location header, or an empty string.
@@ -19,7 +19,7 @@ struct Answer {
 
 /// Sends a GET, or a POST of a JSON body. It trusts this CA and follows no redirects. Throws if
 /// there is no response.
-Answer request(const std::string &url, const std::string &ca_file, const std::string *body = nullptr,
+Response request(const std::string &url, const std::string &ca_file, const std::string *body = nullptr,
                const std::string &authorization = "");
 
 /// A running `countersign-sandbox`, which is stopped with this object.
@@ -30,7 +30,7 @@ class Sandbox {
     Sandbox(const Sandbox &) = delete;
     Sandbox &operator=(const Sandbox &) = delete;
 
-    Answer get(const std::string &url, const std::string &authorization = "") const;
+    Response get(const std::string &url, const std::string &authorization = "") const;
     /// Throws unless the response is 200.
     void post(const std::string &path, const std::string &body) const;
     /// Returns the token requests since the last reset.

@@ -264,15 +264,15 @@ static void callbacks(const std::string &dir) {
 
     auto key = Key::from_signer("ES256", "k", [kept](std::string_view input) -> std::optional<std::string> {
                    if (input == "throw") throw std::runtime_error("a signer that throws");
-                   if (input == "refuse") return std::nullopt;
+                   if (input == "reject") return std::nullopt;
                    return std::string(input == "long" ? 2000 : 64, 'x');
                }).value();
     CHECK(key.sign_bytes("anything").value().size() == 64);
-    for (const auto *input : {"throw", "refuse", "long"}) {
+    for (const auto *input : {"throw", "reject", "long"}) {
         CHECK(key.sign_bytes(input).error().status() == CSIGN_STATUS_SIGNING);
     }
     CHECK(thrown_by(key.sign_bytes("throw").error().cause()) == "a signer that throws");
-    CHECK(!key.sign_bytes("refuse").error().cause() && !Error().cause());
+    CHECK(!key.sign_bytes("reject").error().cause() && !Error().cause());
     CHECK(kept.use_count() == 2);
     CHECK(!Key::from_signer("none", "", [kept](std::string_view) { return std::string(); }));
     CHECK(kept.use_count() == 2);

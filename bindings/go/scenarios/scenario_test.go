@@ -60,7 +60,7 @@ type step struct {
 var memberNames = map[string][]string{
 	"token":        {"min_valid_s?"},
 	"refresh":      {},
-	"login":        {"answer"},
+	"login":        {"decision"},
 	"invalidate":   {"token"},
 	"identity":     {},
 	"forget":       {"force?"},

@@ -22,7 +22,7 @@ func (s *stage) do(step step) error {
 		token, err := s.client.Refresh(ctx)
 		return s.got(step, token, err)
 	case "login":
-		token, err := s.login(ctx, step.text("answer"))
+		token, err := s.login(ctx, step.text("decision"))
 		return s.got(step, token, err)
 	case "invalidate":
 		token, known := s.tokens[step.text("token")]
@@ -88,13 +88,13 @@ func (s *stage) got(step step, token *countersign.Token, err error) error {
 	})
 }
 
-func (s *stage) login(ctx context.Context, answer string) (*countersign.Token, error) {
+func (s *stage) login(ctx context.Context, decision string) (*countersign.Token, error) {
 	login, err := s.client.StartLogin("")
 	if err != nil {
 		return nil, err
 	}
 	defer login.Close()
-	callback, err := s.sandbox.Authorize(login.URL(), answer)
+	callback, err := s.sandbox.Authorize(login.URL(), decision)
 	if err != nil {
 		return nil, err
 	}

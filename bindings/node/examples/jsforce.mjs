@@ -13,9 +13,9 @@ const connection = new jsforce.Connection({
   instanceUrl: token.extra.instance_url,
   accessToken: token.accessToken,
   // jsforce calls this if Salesforce rejects the token, and repeats the call with the new one.
-  refreshFn: async (refused, done) => {
+  refreshFn: async (rejected, done) => {
     try {
-      await client.invalidate(refused.accessToken);
+      await client.invalidate(rejected.accessToken);
       done(null, await client.accessToken());
     } catch (error) {
       done(error);

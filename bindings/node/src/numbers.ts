@@ -54,7 +54,7 @@ export const Status = {
   /** Another holder has the connection's lease. */
   busy: 46,
   /** The server refused: an OAuth error (RFC 6749 section 5.2). */
-  refused: 60,
+  rejected: 60,
   /** The refresh token or consent is gone; a person has to log in. */
   loginRequired: 61,
   /** The user has not consented, or an administrator has not approved. */

@@ -41,10 +41,10 @@ beforeEach(async () => {
   arrived = [];
 });
 
-for (const { name, calls, responses: answers, sent, status } of shared.cases) {
+for (const { name, calls, responses: scripted, sent, status } of shared.cases) {
   test(name, async () => {
     const first = (await client.token()).authorization;
-    responses = [...answers];
+    responses = [...scripted];
     const statuses = [];
     for (const call of calls) statuses.push((await send(call)).status);
     const second = (await client.token()).authorization;

@@ -89,12 +89,12 @@ test('peek returns a fresh token at once, and sends no request', async () => {
 test('a call after invalidate does not share an earlier call', async () => {
   const client = disposed(await open('docusign-jwt'));
   const [asked, joined] = [client.token({ minValid: 10 }), client.token({ minValid: 10 })];
-  const refused = client.invalidate('another');
+  const rejected = client.invalidate('another');
   const later = client.token({ minValid: 10 });
   const token = await asked;
   assert.equal(token, await joined, 'the shared token');
   assert.notEqual(token, await later, 'a new token');
-  await refused;
+  await rejected;
   const invalidated = client.invalidate(token);
   const other = await client.token();
   assert.notEqual(other.accessToken, token.accessToken, 'not the invalidated token');
@@ -368,7 +368,7 @@ test('a login can be saved and restored', async () => {
   assert.throws(() => started.url, { code: 'CLOSED' });
   const login = disposed(Login.restore(saved));
   assert.ok(login.url.startsWith(sandbox.url));
-  const token = await client.completeLogin(login, await sandbox.answer(login.url, 'allow'));
+  const token = await client.completeLogin(login, await sandbox.decide(login.url, 'allow'));
   assert.equal(token.source, 'minted');
   assert.throws(() => Login.restore('not a login'), ReauthorizeError);
 });
@@ -378,9 +378,9 @@ test('a complete login on this machine', async () => {
     await open('docusign-code', { settings: { redirect_uri: 'http://127.0.0.1/callback' } }),
   );
   const browser = async (url) => {
-    const answer = await sandbox.fetch(`${url}&_sandbox=allow`, { redirect: 'manual' });
-    await answer.arrayBuffer();
-    await (await fetch(answer.headers.get('location'))).arrayBuffer();
+    const response = await sandbox.fetch(`${url}&_sandbox=allow`, { redirect: 'manual' });
+    await response.arrayBuffer();
+    await (await fetch(response.headers.get('location'))).arrayBuffer();
   };
   let opened;
   const token = await client.login({

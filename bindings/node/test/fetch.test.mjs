@@ -16,11 +16,11 @@ let other;
 /** The requests that the API and another host received. */
 let requests;
 /** The API's responses, one after another. Then 200. */
-let answers;
+let responses;
 
 before(async () => {
   sandbox = await Sandbox.start();
-  api = await start(() => answers.shift() ?? { status: 200 });
+  api = await start(() => responses.shift() ?? { status: 200 });
   other = await start(() => ({ status: 401 }));
 });
 after(async () => {
@@ -35,7 +35,7 @@ beforeEach(async () => {
   client?.close();
   client = await Client.load('docusign-jwt', { path: sandbox.connections, settings: { store: 'memory' } });
   requests = [];
-  answers = [];
+  responses = [];
 });
 after(() => client.close());
 
@@ -55,7 +55,7 @@ for (const [name, body, sent] of [
   ['a blob', new Blob(['a=1']), 'a=1'],
 ]) {
   test(`a 401 repeats the request with another token and ${name}`, async () => {
-    answers = [{ status: 401 }];
+    responses = [{ status: 401 }];
     const response = await withToken(client)(`${api.url}/things`, { method: 'POST', body });
     assert.equal(response.status, 200);
     assert.equal(requests.length, 2);
@@ -68,25 +68,25 @@ for (const [name, body, sent] of [
 }
 
 test('a second 401 goes to the caller', async () => {
-  answers = [{ status: 401 }, { status: 401 }, { status: 401 }];
+  responses = [{ status: 401 }, { status: 401 }, { status: 401 }];
   assert.equal((await withToken(client)(`${api.url}/things`)).status, 401);
   assert.equal(requests.length, 2);
   assert.equal((await sandbox.log()).length, 2);
 });
 
 test('a stream is not sent again, but the token is invalidated', async () => {
-  answers = [{ status: 401 }];
+  responses = [{ status: 401 }];
   const body = Readable.toWeb(Readable.from([Buffer.from('a=1')]));
   const response = await withToken(client)(`${api.url}/things`, { method: 'POST', body, duplex: 'half' });
   assert.equal(response.status, 401);
-  assert.equal(await response.text(), 'answered');
+  assert.equal(await response.text(), 'body');
   assert.equal(requests.length, 1);
   await withToken(client)(`${api.url}/things`);
   assert.notEqual(tokensSeen()[0], tokensSeen()[1]);
 });
 
 test('a Request without a body is sent again', async () => {
-  answers = [{ status: 401 }];
+  responses = [{ status: 401 }];
   const request = new Request(`${api.url}/things`, { headers: { 'x-mine': 'yes' } });
   assert.equal((await withToken(client)(request)).status, 200);
   assert.deepEqual(
@@ -94,13 +94,13 @@ test('a Request without a body is sent again', async () => {
     ['yes', 'yes'],
   );
 
-  answers = [{ status: 401 }];
+  responses = [{ status: 401 }];
   const full = new Request(`${api.url}/things`, { method: 'POST', body: 'a=1' });
   assert.equal((await withToken(client)(full)).status, 401);
 });
 
 test('a redirect to another host is sent without the token', async () => {
-  answers = [{ status: 307, location: `${other.url}/elsewhere` }];
+  responses = [{ status: 307, location: `${other.url}/elsewhere` }];
   const token = await client.token();
   const response = await withToken(client)(`${api.url}/things`);
   assert.equal(response.status, 401);
@@ -118,9 +118,9 @@ test('a signal also aborts the wait for the token', async () => {
 });
 
 /** A server that records requests. */
-function start(answer) {
+function start(respond) {
   return listen((request) => {
     requests.push(request);
-    return answer();
+    return respond();
   }, '127.0.0.1');
 }

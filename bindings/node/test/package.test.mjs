@@ -145,16 +145,16 @@ test('plugins log to the registry', async () => {
 test('a registry runs concurrent calls one after another', async () => {
   const registry = disposed(new Registry());
   const before = (await registry.providers()).length;
-  const answers = await Promise.allSettled([
+  const results = await Promise.allSettled([
     registry.addProfile('this is no profile'),
     registry.providers(),
     registry.loadPlugin('relative.so'),
   ]);
   assert.deepEqual(
-    answers.map(({ status }) => status),
+    results.map(({ status }) => status),
     ['rejected', 'fulfilled', 'rejected'],
   );
-  assert.equal(answers[0].reason.code, 'SETTING');
-  assert.equal(answers[1].value.length, before);
+  assert.equal(results[0].reason.code, 'SETTING');
+  assert.equal(results[1].value.length, before);
   assert.ok(before >= 3);
 });

@@ -71,7 +71,7 @@ export class Sandbox {
   }
 
   /** Returns the URL that a login's page redirects to. */
-  async answer(url, allowOrDeny) {
+  async decide(url, allowOrDeny) {
     const response = await this.fetch(`${url}&_sandbox=${allowOrDeny}`, { redirect: 'manual' });
     await response.arrayBuffer();
     const location = response.headers.get('location');

@@ -16,7 +16,7 @@ export async function listen(respond, host) {
     const { status, location, json } = await respond({ url, headers, body });
     if (location) response.setHeader('location', location);
     if (json) response.setHeader('content-type', 'application/json');
-    response.writeHead(status).end(json ? JSON.stringify(json) : 'answered');
+    response.writeHead(status).end(json ? JSON.stringify(json) : 'body');
   });
   // Below the ports of outgoing connections, and another one for each test file's process.
   for (let port = 10_000 + (process.pid % 20_000); ; port++) {

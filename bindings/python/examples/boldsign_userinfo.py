@@ -26,9 +26,9 @@ class TokenApiClient(boldsign.ApiClient):  # type: ignore[misc]
 
     def call_api(self, method: str, url: str, header_params: Any = None, *more: Any, **named: Any) -> Any:
         token = self.client.token()
-        answer = super().call_api(method, url, authorized(header_params, token), *more, **named)
-        if answer.status != 401:
-            return answer
+        response = super().call_api(method, url, authorized(header_params, token), *more, **named)
+        if response.status != 401:
+            return response
         self.client.invalidate(token)
         return super().call_api(method, url, authorized(header_params, self.client.token()), *more, **named)
 
@@ -42,8 +42,8 @@ def main(connection: str) -> None:
         configuration = boldsign.Configuration(host=client.token().extra["api_base"])
         api = TokenApiClient(client, configuration)
         # All of the SDK's APIs work: boldsign.DocumentApi(api).list_documents(page=1)
-        answer = api.call_api("GET", userinfo_url(client), {"Accept": "application/json"})
-        print(json.loads(answer.read())["email"])
+        response = api.call_api("GET", userinfo_url(client), {"Accept": "application/json"})
+        print(json.loads(response.read())["email"])
 
 
 def userinfo_url(client: countersign.Client) -> str:

@@ -50,7 +50,7 @@ def handler(api: Api) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            self.answer(b"")
+            self.respond(b"")
 
         def do_POST(self) -> None:
             if self.headers.get("Transfer-Encoding") == "chunked":
@@ -61,9 +61,9 @@ def handler(api: Api) -> type[BaseHTTPRequestHandler]:
                 self.rfile.readline()
             else:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self.answer(body)
+            self.respond(body)
 
-        def answer(self, body: bytes) -> None:
+        def respond(self, body: bytes) -> None:
             host = self.headers["Host"].split(":")[0]
             api.calls.append(Call(self.path, host, self.headers.get("Authorization"), body))
             status, location = 200, None

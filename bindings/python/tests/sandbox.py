@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     status: int
     location: str | None
     body: bytes
@@ -45,23 +45,23 @@ class Sandbox:
     def post(self, path: str, body: Any = None) -> None:
         data = b"" if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"}, method="POST")
-        answer = self.ask(request)
-        assert answer.status == 200, f"{path}: {answer.status} {answer.body!r}"
+        response = self.ask(request)
+        assert response.status == 200, f"{path}: {response.status} {response.body!r}"
 
     def log(self) -> list[dict[str, Any]]:
         entries: list[dict[str, Any]] = json.loads(self.get(self.url + "/_sandbox/log").body)
         return entries
 
-    def get(self, url: str) -> Answer:
+    def get(self, url: str) -> Response:
         return self.ask(urllib.request.Request(url))
 
-    def ask(self, request: urllib.request.Request) -> Answer:
+    def ask(self, request: urllib.request.Request) -> Response:
         try:
             with self.opener.open(request, timeout=30) as response:
-                return Answer(response.status, response.headers.get("Location"), response.read())
+                return Response(response.status, response.headers.get("Location"), response.read())
         except urllib.error.HTTPError as error:
             with error:
-                return Answer(error.code, error.headers.get("Location"), error.read())
+                return Response(error.code, error.headers.get("Location"), error.read())
 
     def end(self) -> None:
         self.process.send_signal(signal.SIGTERM)

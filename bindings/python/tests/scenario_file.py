@@ -25,7 +25,7 @@ MEMBERS = {
 STEPS: dict[str, set[str]] = {
     "token": {"min_valid_s", "as"},
     "refresh": {"as"},
-    "login": {"answer", "as"},
+    "login": {"decision", "as"},
     "invalidate": {"token"},
     "identity": set(),
     "forget": {"force"},

@@ -43,7 +43,7 @@ class Steps:
     def take_login(self, step: dict[str, Any]) -> Seen:
         # Save and restore the login, as a web server would between two requests.
         login = countersign.Login.restore(self.client.start_login().save())
-        shown = self.sandbox.get(f"{login.url}&_sandbox={step['answer']}")
+        shown = self.sandbox.get(f"{login.url}&_sandbox={step['decision']}")
         if shown.location is None or "?" not in shown.location:
             raise Failed(f"the page responded with {shown.status} and does not redirect")
         if login.state not in shown.location:
@@ -118,8 +118,8 @@ class Steps:
         with requests.Session() as session:
             session.auth = countersign.requests.Auth(self.client)
             # Not set in the session, where $REQUESTS_CA_BUNDLE overrides it.
-            answer = session.get(self.sandbox.url + step["path"], verify=self.sandbox.ca_file, timeout=30)
-        return Seen({"status": answer.status_code, "token_requests": len(self.sandbox.log()) - before})
+            response = session.get(self.sandbox.url + step["path"], verify=self.sandbox.ca_file, timeout=30)
+        return Seen({"status": response.status_code, "token_requests": len(self.sandbox.log()) - before})
 
     def take_events(self, step: dict[str, Any]) -> Seen:
         until = time.monotonic() + 5

@@ -59,20 +59,20 @@ def handler(servers: Servers, name: str) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            self.answer(b"")
+            self.respond(b"")
 
         def do_POST(self) -> None:
             if self.headers.get("Transfer-Encoding") != "chunked":
-                self.answer(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+                self.respond(self.rfile.read(int(self.headers.get("Content-Length", 0))))
                 return
             body = b""
             while size := int(self.rfile.readline(), 16):
                 body += self.rfile.read(size)
                 self.rfile.readline()
             self.rfile.readline()
-            self.answer(body)
+            self.respond(body)
 
-        def answer(self, body: bytes) -> None:
+        def respond(self, body: bytes) -> None:
             servers.arrived.append((name, self.path, self.headers.get("Authorization"), body.decode()))
             response = servers.next(name)
             self.send_response(response["status"])

@@ -122,14 +122,14 @@ def test_the_exit_waits_for_the_request(connections: Path, sandbox: Sandbox) -> 
 def test_a_login_does_not_block_the_loop(connections: Path, sandbox: Sandbox) -> None:
     client = countersign.Client.load("docusign-code", connections, store="memory")
     begun = client.start_login()
-    answer = sandbox.get(f"{begun.url}&_sandbox=allow")
-    assert answer.location is not None
+    response = sandbox.get(f"{begun.url}&_sandbox=allow")
+    assert response.location is not None
     assert f"state={begun.state}" in begun.url
     sandbox.post("/_sandbox/faults", {"kind": "slow", "ms": 20})
 
     async def complete() -> int:
         turns = 0
-        call = asyncio.ensure_future(client.complete_login_async(begun, str(answer.location)))
+        call = asyncio.ensure_future(client.complete_login_async(begun, str(response.location)))
         while not call.done():
             turns += 1
             await asyncio.sleep(0.001)
@@ -156,9 +156,9 @@ def test_a_login_on_this_machine_can_be_awaited(connections: Path, sandbox: Sand
 
 
 def browse(sandbox: Sandbox, url: str) -> None:
-    answer = sandbox.get(f"{url}&_sandbox=allow")
-    assert answer.location is not None
-    sandbox.get(answer.location)
+    response = sandbox.get(f"{url}&_sandbox=allow")
+    assert response.location is not None
+    sandbox.get(response.location)
 
 
 def no_browser(url: str) -> None:

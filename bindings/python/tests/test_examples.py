@@ -51,7 +51,7 @@ def test_a_rejected_token_is_replaced(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     pytest.importorskip(package)
-    refused = {"status": 401, "endpoint": "userinfo", "provider": provider}
+    fault = {"status": 401, "endpoint": "userinfo", "provider": provider}
     # For DocuSign, the library's own identity request goes to userinfo first.
     main = main_of(example)
     if provider == "docusign":
@@ -59,7 +59,7 @@ def test_a_rejected_token_is_replaced(
 
         with countersign.Client.load(connection) as client:
             client.identity()
-    sandbox.post("/_sandbox/faults", refused)
+    sandbox.post("/_sandbox/faults", fault)
     main(connection)
     assert shown in capsys.readouterr().out
     assert len(sandbox.log()) == 2

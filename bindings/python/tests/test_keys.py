@@ -29,9 +29,9 @@ def test_signs_and_verifies(sandbox: Sandbox) -> None:
 def test_the_hint_names_a_supported_key() -> None:
     made = ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"]
     file = subprocess.run(made, capture_output=True, check=True).stdout
-    with pytest.raises(countersign.FixConfigurationError) as refused:
+    with pytest.raises(countersign.FixConfigurationError) as rejected:
         countersign.Key.read(file)
-    assert "P-256 or P-384" in str(refused.value.hint)
+    assert "P-256 or P-384" in str(rejected.value.hint)
 
 
 def test_a_string_is_signed_byte_for_byte() -> None:

@@ -20,10 +20,10 @@ def loading(library: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("found", [ABI_VERSION + (1 << 16), ABI_VERSION - 1, (1 << 16) | 99])
 def test_rejects_an_incompatible_abi(found: int) -> None:
-    refusal = _library.mismatch(found, ABI_VERSION)
-    assert refusal is not None
-    assert f"has ABI {found >> 16}.{found & 0xFFFF}" in refusal
-    assert "install" in refusal
+    message = _library.mismatch(found, ABI_VERSION)
+    assert message is not None
+    assert f"has ABI {found >> 16}.{found & 0xFFFF}" in message
+    assert "install" in message
 
 
 @pytest.mark.parametrize("found", [ABI_VERSION, ABI_VERSION + 1])

@@ -31,8 +31,8 @@ def test_a_401_repeats_the_request_once_with_another_token(
 ) -> None:
     first = client.token()
     api.rejections = 1
-    answer = session.post(api.url, json={"a": 1})
-    assert (answer.status_code, len(answer.history)) == (200, 1)
+    response = session.post(api.url, json={"a": 1})
+    assert (response.status_code, len(response.history)) == (200, 1)
     assert [call.body for call in api.calls] == [b'{"a": 1}'] * 2
     assert [call.authorization for call in api.calls] == [first.authorization, client.token().authorization]
     assert client.token().value != first.value
@@ -71,8 +71,8 @@ def test_a_consumed_body_is_not_sent_again(session: requests.Session, client: co
 
 def test_another_host_never_gets_the_token(session: requests.Session, client: countersign.Client, api: Api) -> None:
     api.rejections = 1
-    answer = session.get(api.url + "/away")
-    assert (answer.status_code, answer.request.url) == (401, f"http://localhost:{api.port}/")
+    response = session.get(api.url + "/away")
+    assert (response.status_code, response.request.url) == (401, f"http://localhost:{api.port}/")
     assert [(call.host, call.authorization is None) for call in api.calls] == [
         ("127.0.0.1", False),
         ("localhost", True),

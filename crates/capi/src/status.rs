@@ -58,7 +58,7 @@ pub enum csign_status {
     /// Another holder has the connection's lease.
     BUSY = 46,
     /// The server refused: an OAuth error (RFC 6749 section 5.2).
-    REFUSED = 60,
+    REJECTED = 60,
     /// The refresh token or consent is gone; a person has to log in.
     LOGIN_REQUIRED = 61,
     /// The user has not consented, or an administrator has not approved.
@@ -161,7 +161,7 @@ const STATUSES: &[(csign_status, &std::ffi::CStr)] = &[
     (csign_status::UNAVAILABLE, c"UNAVAILABLE"),
     (csign_status::STORE, c"STORE"),
     (csign_status::BUSY, c"BUSY"),
-    (csign_status::REFUSED, c"REFUSED"),
+    (csign_status::REJECTED, c"REJECTED"),
     (csign_status::LOGIN_REQUIRED, c"LOGIN_REQUIRED"),
     (csign_status::CONSENT_REQUIRED, c"CONSENT_REQUIRED"),
     (csign_status::NO_TOKEN, c"NO_TOKEN"),
@@ -184,7 +184,7 @@ impl From<ErrorKind> for csign_status {
             ErrorKind::Connect => Self::CONNECT,
             ErrorKind::Tls => Self::TLS,
             ErrorKind::Interrupted => Self::INTERRUPTED,
-            ErrorKind::Refused => Self::REFUSED,
+            ErrorKind::Rejected => Self::REJECTED,
             ErrorKind::Throttled => Self::THROTTLED,
             ErrorKind::Unavailable => Self::UNAVAILABLE,
             ErrorKind::Unreadable => Self::UNREADABLE,

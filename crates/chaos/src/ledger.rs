@@ -111,7 +111,7 @@ pub struct Kill {
 impl Kill {
     /// Reports whether it may have sent a request for this grant and not stored the response.
     pub fn held_a_response(&self, grant: usize) -> bool {
-        let between = ["BeforeSend", "Answered", "BeforePersist", "BeforeFallback"];
+        let between = ["BeforeSend", "Received", "BeforePersist", "BeforeFallback"];
         let mut points = self.points.iter();
         points.any(|(of, point)| *of == grant && between.contains(&point.as_str()))
     }
@@ -122,7 +122,7 @@ pub fn gave_up_after_ms(intended: &Event, events: &[Event]) -> Option<i64> {
     let mut own = events
         .iter()
         .filter(|event| event.attempt.is_some() && event.attempt == intended.attempt);
-    let lost = own.find(|event| event.what == What::AnswerLost)?;
+    let lost = own.find(|event| event.what == What::ResponseLost)?;
     Some(lost.at_ms - intended.at_ms)
 }
 
@@ -191,9 +191,9 @@ mod tests {
         };
         let events = [
             event(1000, "a", "intended"),
-            event(3004, "a", "answer_lost"),
+            event(3004, "a", "response_lost"),
             event(4000, "b", "intended"),
-            event(4100, "b", "refused"),
+            event(4100, "b", "rejected"),
         ];
         assert_eq!(gave_up_after_ms(&events[0], &events), Some(2004));
         assert_eq!(gave_up_after_ms(&events[2], &events), None);
@@ -206,8 +206,8 @@ mod tests {
             at_ms: 0,
             points: vec![(7, point.into())],
         };
-        assert!(kill("Answered").held_a_response(7));
-        assert!(!kill("Answered").held_a_response(8));
+        assert!(kill("Received").held_a_response(7));
+        assert!(!kill("Received").held_a_response(8));
         for point in [
             "IntentDurable",
             "Persisted",

@@ -13,7 +13,7 @@
 //! ```
 //! use countersign_chaos::{matrix::{Act, Case}, Point, Server};
 //!
-//! let case = Case { point: Point::Answered, act: Act::Kill, server: Server::Strict };
+//! let case = Case { point: Point::Received, act: Act::Kill, server: Server::Strict };
 //! assert!(case.loses_the_only_response());
 //! ```
 

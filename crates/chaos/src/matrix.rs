@@ -62,12 +62,12 @@ impl Case {
     pub fn loses_the_only_response(&self) -> bool {
         let with_holder = matches!(
             self.point,
-            Point::Answered | Point::BeforePersist | Point::BeforeFallback
+            Point::Received | Point::BeforePersist | Point::BeforeFallback
         );
         self.server == Server::Strict
             && match self.act {
                 Act::Kill => with_holder,
-                Act::Error => self.point == Point::Answered,
+                Act::Error => self.point == Point::Received,
                 Act::Delay => false,
             }
     }

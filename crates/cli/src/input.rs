@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::mpsc::{self, Receiver};
 
 use countersign::variable;
-use countersign_core::trusted::{self, Refusal};
+use countersign_core::trusted::{self, OpenError};
 use countersign_core::{Error, ErrorKind, Secret};
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -57,7 +57,7 @@ pub(crate) fn secret(path: &Path, what: &str) -> Result<Secret, Error> {
 /// Like [`secret`], for a file that was already read.
 pub(crate) fn secret_of(bytes: &[u8], path: &Path, what: &str) -> Result<Secret, Error> {
     if !is_stdin(path)
-        && let Err(Refusal::Untrusted(untrusted)) = trusted::open(path)
+        && let Err(OpenError::Untrusted(untrusted)) = trusted::open(path)
     {
         return Err(
             Error::new(ErrorKind::Setting, format!("{what}: {untrusted}"))

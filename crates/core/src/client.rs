@@ -374,7 +374,7 @@ impl Client {
     /// Returns why the latest token couldn't be stored, if so.
     ///
     /// The token is in memory then. Nothing is lost while this process runs, and each call
-    /// that is not answered from the cache tries to store it again.
+    /// that is not served from the cache tries to store it again.
     pub fn unsaved(&self) -> Option<Error> {
         self.0.check_process().ok()?;
         self.0.single_flight.unsaved()

@@ -66,7 +66,7 @@ pub enum ErrorKind {
     /// The request left, but no complete answer came back.
     Interrupted,
     /// The server refused: an OAuth error (RFC 6749 section 5.2).
-    Refused,
+    Rejected,
     /// The server asks to slow down.
     Throttled,
     /// The server cannot answer now.
@@ -183,7 +183,7 @@ impl Error {
     /// assert!(message.starts_with("`ca_file` missing.pem cannot be read: "));
     /// ```
     #[must_use]
-    pub fn of_file(rejection: &trusted::Refusal, build: impl FnOnce(String) -> Self) -> Self {
+    pub fn of_file(rejection: &trusted::OpenError, build: impl FnOnce(String) -> Self) -> Self {
         let error = build(rejection.to_string());
         match rejection.hint() {
             Some(hint) => error.with_hint(hint),
@@ -232,7 +232,7 @@ impl Error {
     /// ```
     /// use countersign_core::{Error, ErrorKind};
     ///
-    /// let error = Error::new(ErrorKind::Refused, "Acme rejected the request")
+    /// let error = Error::new(ErrorKind::Rejected, "Acme rejected the request")
     ///     .with_http_status(400)
     ///     .with_oauth("invalid_scope", Some("unknown scope: sing".to_owned()));
     /// assert_eq!(error.oauth_error(), Some("invalid_scope"));
@@ -536,7 +536,7 @@ impl ErrorKind {
     fn verdict(self) -> Verdict {
         match self {
             Self::Setting | Self::Key | Self::Signing => Verdict::FixConfiguration,
-            Self::Tls | Self::Refused | Self::Clock => Verdict::FixConfiguration,
+            Self::Tls | Self::Rejected | Self::Clock => Verdict::FixConfiguration,
             Self::Connect | Self::Throttled | Self::Unavailable | Self::Busy | Self::Store => {
                 Verdict::Retry
             }
@@ -561,7 +561,7 @@ impl ErrorKind {
             Self::Connect => "connect",
             Self::Tls => "tls",
             Self::Interrupted => "interrupted",
-            Self::Refused => "refused",
+            Self::Rejected => "rejected",
             Self::Throttled => "throttled",
             Self::Unavailable => "unavailable",
             Self::Unreadable => "unreadable",

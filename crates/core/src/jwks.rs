@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use crate::answer::explain_plain_get;
 use crate::jws::{self, Algorithm, Jwk, JwkSet, VerificationKey, Verified};
+use crate::responses::explain_plain_get;
 use crate::{Clock, Error, ErrorKind, Moment, Request, Response, Transport, Url};
 
 /// How long a set is cached if the server does not say.

@@ -38,7 +38,6 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests do I/O"))]
 
-mod answer;
 mod app;
 mod assertion;
 #[cfg(feature = "tls")]
@@ -65,6 +64,7 @@ pub mod profile;
 mod provider;
 mod random;
 mod requests;
+mod responses;
 mod secret;
 mod settings;
 mod subjects;
@@ -78,9 +78,6 @@ pub use countersign_jose as jose;
 pub use countersign_jose::jws::{self, Algorithm, CallbackSigner, KeySigner, Signer};
 pub use countersign_jose::key::{self, PrivateKey, PublicKey};
 
-pub use crate::answer::{
-    read_json, read_resource_response, read_revocation_response, read_token_response, scalar_text,
-};
 pub use crate::app::{App, ClientIdentity, Endpoints, GrantPolicy};
 pub use crate::choices::{BasicEncoding, ClientAuth, GrantKind, Roots, StoreSetting};
 #[doc(hidden)]
@@ -107,6 +104,9 @@ pub use crate::profile::Profile;
 pub use crate::provider::{Provider, Registry, from_profile};
 pub use crate::random::{Random, SystemRandom};
 pub use crate::requests::{revocation_request, token_request};
+pub use crate::responses::{
+    read_json, read_resource_response, read_revocation_response, read_token_response, scalar_text,
+};
 pub use crate::secret::Secret;
 pub use crate::settings::{Connections, SETTINGS, SettingKey, Settings};
 pub use crate::subjects::Subjects;

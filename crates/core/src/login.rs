@@ -342,11 +342,11 @@ impl Login {
     /// # ])?;
     /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
     /// let login = Login::start(&connection, "https://app.example/callback", &SystemRandom::new())?;
-    /// assert!(login.is_answered_by(&format!("code=c&state={}", login.state())));
-    /// assert!(!login.is_answered_by("code=c&state=forged"));
+    /// assert!(login.matches_callback(&format!("code=c&state={}", login.state())));
+    /// assert!(!login.matches_callback("code=c&state=forged"));
     /// # Ok::<(), countersign_core::Error>(())
     /// ```
-    pub fn is_answered_by(&self, callback: &str) -> bool {
+    pub fn matches_callback(&self, callback: &str) -> bool {
         Callback::parse(callback).is_ok_and(|callback| callback.has_state(&self.state))
     }
 
@@ -434,7 +434,7 @@ mod tests {
         };
         let restored = Login::restore(&login.save()).unwrap();
         assert_eq!(restored.url(), login.url());
-        assert!(restored.is_answered_by("code=c&state=s"));
+        assert!(restored.matches_callback("code=c&state=s"));
         assert_eq!((restored.state(), &restored.nonce), ("s", &login.nonce));
         let restored = Login::restore(&login.save()).unwrap();
         let Grant::AuthorizationCode {

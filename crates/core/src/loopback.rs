@@ -198,7 +198,7 @@ impl Listener {
                 match visitor.read(&self.redirect_uri) {
                     Visit::Unfinished => waiting.push(visitor),
                     Visit::Over => {}
-                    Visit::Callback(query) if login.is_answered_by(&query) => {
+                    Visit::Callback(query) if login.matches_callback(&query) => {
                         let outcome = complete(&query);
                         visitor.send(&page::outcome(login.purpose(), &outcome));
                         return outcome;

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use zeroize::Zeroize;
 
-use crate::answer::explain_send_error;
 use crate::client::rejected::YOUNG;
 use crate::client::{bound, leases};
 use crate::connection::LiveConnection;
+use crate::responses::explain_send_error;
 use crate::{
     Clock, Connection, Error, ErrorKind, Grant, GrantKind, Moment, Random, Secret, SystemClock,
     SystemRandom, TokenResponse, Transport, read_token_response, token_request,

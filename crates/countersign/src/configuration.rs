@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use countersign_core::trusted::{self, Refusal};
+use countersign_core::trusted::{self, OpenError};
 use countersign_core::{Client, Connections, Error, ErrorKind, SETTINGS, Settings};
 use zeroize::Zeroizing;
 
@@ -211,8 +211,8 @@ pub fn read_text(what: &str, path: &Path) -> Result<String, Error> {
     let unreadable = |why: io::Error| {
         reject(format!("cannot be read: {why}")).with_hint(how_to_read(why.kind()))
     };
-    let mut bytes = trusted::read(path).map_err(|refusal| match refusal {
-        Refusal::Io(why) => unreadable(why),
+    let mut bytes = trusted::read(path).map_err(|rejection| match rejection {
+        OpenError::Io(why) => unreadable(why),
         untrusted => Error::of_file(&untrusted, reject),
     })?;
     // Without a copy: the file may have ten thousand connections.

@@ -28,9 +28,9 @@ pub type csign_plugin_call = u64;
 pub enum csign_plugin_status {
     /// Success.
     Ok = 0,
-    /// From a plugin: it rejected the request and called `refuse` with the reason.
-    Refused = 1,
-    /// An internal failure. A plugin may have called `refuse` with the reason.
+    /// From a plugin: it rejected the request and called `reject` with the reason.
+    Rejected = 1,
+    /// An internal failure. A plugin may have called `reject` with the reason.
     Failed = 2,
     /// From a plugin: it caught a panic. Marks the plugin as suspect.
     Panicked = 3,
@@ -53,7 +53,7 @@ pub enum csign_plugin_kind {
     /// Something that the server sent failed verification: fix the configuration.
     Verification = 2,
     /// The server rejected the request: fix the configuration.
-    Refused = 3,
+    Rejected = 3,
     /// The server is rate limiting: retry later.
     Throttled = 4,
     /// The server is unavailable: retry later.
@@ -83,12 +83,12 @@ pub enum csign_plugin_level {
 
 /// The reason for rejecting a request.
 ///
-/// Strings are UTF-8, need no NUL, and are copied before `refuse` returns. Pass NULL with length 0
+/// Strings are UTF-8, need no NUL, and are copied before `reject` returns. Pass NULL with length 0
 /// for a string that you don't set. Never put a token or a secret into one.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub struct csign_plugin_refusal {
-    /// `sizeof(csign_plugin_refusal)` of the header the plugin was compiled with.
+pub struct csign_plugin_rejection {
+    /// `sizeof(csign_plugin_rejection)` of the header the plugin was compiled with.
     pub struct_size: u32,
     /// A `csign_plugin_kind`.
     pub kind: u32,
@@ -168,9 +168,12 @@ pub struct csign_plugin_host {
             value_len: usize,
         ) -> i32,
     >,
-    /// Rejects the request. Return `CSIGN_PLUGIN_STATUS_REFUSED` afterwards.
-    pub refuse: Option<
-        unsafe extern "C" fn(call: csign_plugin_call, refusal: *const csign_plugin_refusal) -> i32,
+    /// Rejects the request. Return `CSIGN_PLUGIN_STATUS_REJECTED` afterwards.
+    pub reject: Option<
+        unsafe extern "C" fn(
+            call: csign_plugin_call,
+            rejection: *const csign_plugin_rejection,
+        ) -> i32,
     >,
     /// Logs a message to the program that embeds the host. `level` is a `csign_plugin_level`.
     ///
@@ -200,7 +203,7 @@ pub struct csign_plugin_host {
 /// Any thread may call the functions, several at the same time. None may unwind, throw or `longjmp`
 /// out. All except `id` and `profile` may be NULL. A function receives the host and a call, sets
 /// values with `host->set`, and returns a `csign_plugin_status`. If it returns neither
-/// `CSIGN_PLUGIN_STATUS_OK` nor `CSIGN_PLUGIN_STATUS_REFUSED`, or misuses the host, the request
+/// `CSIGN_PLUGIN_STATUS_OK` nor `CSIGN_PLUGIN_STATUS_REJECTED`, or misuses the host, the request
 /// fails with an error that names the plugin.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -239,7 +242,7 @@ pub struct csign_provider_vtable {
     /// `error_description`. Sets nothing if the response needs no translation.
     ///
     /// If the server rejected the request, set `error`: then the host knows that no refresh token
-    /// was spent, and the profile's `errors` table decides what the error means. Call `refuse` only
+    /// was spent, and the profile's `errors` table decides what the error means. Call `reject` only
     /// for a response that is not in this vendor's format.
     pub translate: Option<
         unsafe extern "C" fn(host: *const csign_plugin_host, call: csign_plugin_call) -> i32,
@@ -303,7 +306,7 @@ pub unsafe trait Table: Copy {
 }
 
 // SAFETY: `repr(C)` with `struct_size` first; numbers, pointers and optional functions may be zero.
-unsafe impl Table for csign_plugin_refusal {
+unsafe impl Table for csign_plugin_rejection {
     const V1_0_SIZE: usize = offset_of!(Self, retry_after_s) + size_of::<u64>();
 }
 
@@ -375,8 +378,8 @@ pub unsafe fn read<T: Table>(peer: *const T) -> Result<T, &'static str> {
 mod tests {
     use super::*;
 
-    fn refusal(struct_size: usize) -> csign_plugin_refusal {
-        csign_plugin_refusal {
+    fn rejection(struct_size: usize) -> csign_plugin_rejection {
+        csign_plugin_rejection {
             struct_size: struct_size as u32,
             kind: 3,
             message: c"no".as_ptr(),
@@ -391,7 +394,7 @@ mod tests {
 
     #[test]
     fn copies_a_struct_of_our_size() {
-        let table = refusal(size_of::<csign_plugin_refusal>());
+        let table = rejection(size_of::<csign_plugin_rejection>());
         // SAFETY: the struct is as long as it says.
         let ours = unsafe { read(&raw const table) }.unwrap();
         assert_eq!((ours.kind, ours.retry_after_s), (3, 7));
@@ -400,10 +403,10 @@ mod tests {
     #[test]
     fn ignores_unknown_fields_of_a_longer_struct() {
         #[repr(C)]
-        struct Longer(csign_plugin_refusal, u64);
-        let table = Longer(refusal(size_of::<Longer>()), u64::MAX);
+        struct Longer(csign_plugin_rejection, u64);
+        let table = Longer(rejection(size_of::<Longer>()), u64::MAX);
         // SAFETY: the struct is as long as it says.
-        let ours = unsafe { read((&raw const table).cast::<csign_plugin_refusal>()) }.unwrap();
+        let ours = unsafe { read((&raw const table).cast::<csign_plugin_rejection>()) }.unwrap();
         assert_eq!(ours.retry_after_s, 7);
     }
 
@@ -413,15 +416,15 @@ mod tests {
         #[repr(C)]
         #[derive(Clone, Copy)]
         struct Grown {
-            base: csign_plugin_refusal,
+            base: csign_plugin_rejection,
             later: u64,
         }
         // SAFETY: `repr(C)` with `struct_size` first, and all fields may be zero.
         unsafe impl Table for Grown {
-            const V1_0_SIZE: usize = csign_plugin_refusal::V1_0_SIZE;
+            const V1_0_SIZE: usize = csign_plugin_rejection::V1_0_SIZE;
         }
         let table = Grown {
-            base: refusal(size_of::<csign_plugin_refusal>()),
+            base: rejection(size_of::<csign_plugin_rejection>()),
             // Memory beyond the struct, which must not be read.
             later: u64::MAX,
         };
@@ -432,7 +435,7 @@ mod tests {
 
     #[test]
     fn rejects_null_and_a_struct_shorter_than_in_version_1_0() {
-        let table = refusal(size_of::<csign_plugin_refusal>() - 1);
+        let table = rejection(size_of::<csign_plugin_rejection>() - 1);
         // SAFETY: the struct is longer than it says.
         assert!(unsafe { read(&raw const table) }.is_err());
         // SAFETY: NULL is never read.

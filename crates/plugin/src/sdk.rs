@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::abi::{
     CSIGN_PLUGIN_ABI_MINOR, csign_plugin_call, csign_plugin_host, csign_plugin_kind as Kind,
-    csign_plugin_level as Level, csign_plugin_module, csign_plugin_refusal,
+    csign_plugin_level as Level, csign_plugin_module, csign_plugin_rejection,
     csign_plugin_status as Status, csign_provider_vtable,
 };
 
@@ -20,7 +20,7 @@ use crate::abi::{
 /// # Example
 ///
 /// ```
-/// use countersign_plugin::sdk::{Call, PluginProvider, Refusal};
+/// use countersign_plugin::sdk::{Call, PluginProvider, Rejection};
 ///
 /// struct Acme;
 ///
@@ -39,14 +39,14 @@ use crate::abi::{
 ///         "#
 ///     }
 ///
-///     fn check(call: Call<'_>) -> Result<(), Refusal> {
+///     fn check(call: Call<'_>) -> Result<(), Rejection> {
 ///         match call.text("extra.tenant") {
-///             Some("example") => Err(Refusal::setting("extra.tenant", "`extra.tenant` is an example")),
+///             Some("example") => Err(Rejection::setting("extra.tenant", "`extra.tenant` is an example")),
 ///             _ => Ok(()),
 ///         }
 ///     }
 ///
-///     fn read(call: Call<'_>) -> Result<(), Refusal> {
+///     fn read(call: Call<'_>) -> Result<(), Rejection> {
 ///         if let Some(tenant) = call.text("extra.tenant") {
 ///             call.set("tenant", tenant);
 ///         }
@@ -68,8 +68,8 @@ pub trait PluginProvider {
     ///
     /// # Errors
     ///
-    /// Return a [`Refusal::setting`] that names the setting and what to write instead.
-    fn check(call: Call<'_>) -> Result<(), Refusal> {
+    /// Return a [`Rejection::setting`] that names the setting and what to write instead.
+    fn check(call: Call<'_>) -> Result<(), Rejection> {
         let _ = call;
         Ok(())
     }
@@ -78,8 +78,8 @@ pub trait PluginProvider {
     ///
     /// # Errors
     ///
-    /// Return a [`Refusal`] if the connection lacks something that a parameter needs.
-    fn parameters(call: Call<'_>) -> Result<(), Refusal> {
+    /// Return a [`Rejection`] if the connection lacks something that a parameter needs.
+    fn parameters(call: Call<'_>) -> Result<(), Rejection> {
         let _ = call;
         Ok(())
     }
@@ -88,8 +88,8 @@ pub trait PluginProvider {
     ///
     /// # Errors
     ///
-    /// Return a [`Refusal`] if the response is not in this vendor's format.
-    fn translate(call: Call<'_>) -> Result<(), Refusal> {
+    /// Return a [`Rejection`] if the response is not in this vendor's format.
+    fn translate(call: Call<'_>) -> Result<(), Rejection> {
         let _ = call;
         Ok(())
     }
@@ -98,8 +98,8 @@ pub trait PluginProvider {
     ///
     /// # Errors
     ///
-    /// Return a [`Refusal`] to reject the response.
-    fn read(call: Call<'_>) -> Result<(), Refusal> {
+    /// Return a [`Rejection`] to reject the response.
+    fn read(call: Call<'_>) -> Result<(), Rejection> {
         let _ = call;
         Ok(())
     }
@@ -108,8 +108,8 @@ pub trait PluginProvider {
     ///
     /// # Errors
     ///
-    /// Return a [`Refusal`] if the connection lacks something that the request needs.
-    fn identity(call: Call<'_>) -> Result<(), Refusal> {
+    /// Return a [`Rejection`] if the connection lacks something that the request needs.
+    fn identity(call: Call<'_>) -> Result<(), Rejection> {
         let _ = call;
         Ok(())
     }
@@ -118,8 +118,8 @@ pub trait PluginProvider {
     ///
     /// # Errors
     ///
-    /// Return a [`Refusal`] if the response lacks something that the connection asks for.
-    fn read_identity(call: Call<'_>) -> Result<(), Refusal> {
+    /// Return a [`Rejection`] if the response lacks something that the connection asks for.
+    fn read_identity(call: Call<'_>) -> Result<(), Rejection> {
         let _ = call;
         Ok(())
     }
@@ -214,11 +214,11 @@ impl<'a> Call<'a> {
         now
     }
 
-    fn refuse(&self, kind: u32, refusal: &Refusal) {
-        let texts = [&refusal.message, &refusal.hint, &refusal.setting];
+    fn reject(&self, kind: u32, rejection: &Rejection) {
+        let texts = [&rejection.message, &rejection.hint, &rejection.setting];
         let [message, hint, setting] = texts.map(|text| (pointer(text), text.len()));
-        let table = csign_plugin_refusal {
-            struct_size: size_of::<csign_plugin_refusal>() as u32,
+        let table = csign_plugin_rejection {
+            struct_size: size_of::<csign_plugin_rejection>() as u32,
             kind,
             message: message.0,
             message_len: message.1,
@@ -226,11 +226,11 @@ impl<'a> Call<'a> {
             hint_len: hint.1,
             setting: setting.0,
             setting_len: setting.1,
-            retry_after_s: refusal.retry_after_s,
+            retry_after_s: rejection.retry_after_s,
         };
-        if let Some(refuse) = self.host.refuse {
+        if let Some(reject) = self.host.reject {
             // SAFETY: as above. The host copies the struct and its strings.
-            unsafe { refuse(self.id, &raw const table) };
+            unsafe { reject(self.id, &raw const table) };
         }
     }
 }
@@ -238,7 +238,7 @@ impl<'a> Call<'a> {
 /// The reason for rejecting a request.
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct Refusal {
+pub struct Rejection {
     kind: Kind,
     message: String,
     hint: String,
@@ -246,7 +246,7 @@ pub struct Refusal {
     retry_after_s: u64,
 }
 
-impl Refusal {
+impl Rejection {
     /// Creates a rejection. `message` is one sentence that says what is wrong.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
@@ -349,7 +349,7 @@ thunks! {
 unsafe fn run(
     host: *const csign_plugin_host,
     id: csign_plugin_call,
-    function: impl FnOnce(Call<'_>) -> Result<(), Refusal>,
+    function: impl FnOnce(Call<'_>) -> Result<(), Rejection>,
 ) -> i32 {
     // SAFETY: the caller guarantees it.
     let Ok(host) = (unsafe { crate::abi::read(host) }) else {
@@ -362,12 +362,12 @@ unsafe fn run(
     };
     match catch_unwind(AssertUnwindSafe(|| function(call))) {
         Ok(Ok(())) => Status::Ok as i32,
-        Ok(Err(refusal)) => {
-            call.refuse(refusal.kind as u32, &refusal);
-            Status::Refused as i32
+        Ok(Err(rejection)) => {
+            call.reject(rejection.kind as u32, &rejection);
+            Status::Rejected as i32
         }
         Err(payload) => {
-            call.refuse(0, &Refusal::new(Kind::Unreadable, panic_message(payload)));
+            call.reject(0, &Rejection::new(Kind::Unreadable, panic_message(payload)));
             Status::Panicked as i32
         }
     }

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 ///
 /// # Errors
 ///
-/// [`Refusal::Untrusted`] names the file or folder and what is wrong with it.
+/// [`OpenError::Untrusted`] names the file or folder and what is wrong with it.
 ///
 /// # Example
 ///
@@ -28,7 +28,7 @@ use zeroize::Zeroizing;
 /// let text = countersign_store::trusted::read(&path).unwrap();
 /// assert_eq!(text.as_slice(), b"[connections.mine]");
 /// ```
-pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let mut file = open(path)?.file;
     let size = file.metadata()?.len();
     // Allocate once: growing would leave copies of a secret behind.
@@ -52,7 +52,7 @@ pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Refusal> {
 /// let opened = countersign_store::trusted::open(&path).unwrap();
 /// assert_eq!(opened.file.metadata().unwrap().len(), 18);
 /// ```
-pub fn open(path: &Path) -> Result<Trusted, Refusal> {
+pub fn open(path: &Path) -> Result<Trusted, OpenError> {
     // Checked from the root down: nobody else can change a folder that passed while its contents are
     // checked. So only root and this user can change the path between this and opening it.
     let place = rules::check_way(path)?;
@@ -75,7 +75,7 @@ pub fn open(path: &Path) -> Result<Trusted, Refusal> {
 /// # let path = folder.path();
 /// assert!(countersign_store::trusted::check_folder(path).is_ok());
 /// ```
-pub fn check_folder(path: &Path) -> Result<(), Refusal> {
+pub fn check_folder(path: &Path) -> Result<(), OpenError> {
     rules::check_way(path).map(drop)
 }
 
@@ -90,7 +90,7 @@ pub struct Trusted {
 
 /// Why a file was rejected.
 #[derive(Debug)]
-pub enum Refusal {
+pub enum OpenError {
     /// It can't be opened or read.
     Io(io::Error),
     /// Other users may have written or replaced it.
@@ -146,7 +146,7 @@ impl fmt::Display for Untrusted {
 
 impl std::error::Error for Untrusted {}
 
-impl Refusal {
+impl OpenError {
     /// Returns what to do about it, if the reason is more than an I/O error.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -157,7 +157,7 @@ impl Refusal {
 }
 
 /// The message is the rest of a sentence that starts with the file's path.
-impl fmt::Display for Refusal {
+impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => write!(f, "cannot be read: {error}"),
@@ -166,7 +166,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for Refusal {
+impl std::error::Error for OpenError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),
@@ -175,13 +175,13 @@ impl std::error::Error for Refusal {
     }
 }
 
-impl From<io::Error> for Refusal {
+impl From<io::Error> for OpenError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
 }
 
-impl From<Untrusted> for Refusal {
+impl From<Untrusted> for OpenError {
     fn from(untrusted: Untrusted) -> Self {
         Self::Untrusted(untrusted)
     }
@@ -195,7 +195,7 @@ mod rules {
     use std::os::unix::fs::{FileTypeExt, MetadataExt};
     use std::path::{Component, Path, PathBuf};
 
-    use super::{Refusal, Untrusted, Why};
+    use super::{OpenError, Untrusted, Why};
 
     const STICKY: u32 = 0o1000;
     const GROUP_WRITES: u32 = 0o020;
@@ -204,7 +204,7 @@ mod rules {
     const MAX_LINKS: u32 = 40;
 
     /// Checks everything on a path, from the root down. Returns the path without symbolic links.
-    pub(super) fn check_way(path: &Path) -> Result<PathBuf, Refusal> {
+    pub(super) fn check_way(path: &Path) -> Result<PathBuf, OpenError> {
         let mut rest: Vec<OsString> = Vec::new();
         push(&mut rest, &std::path::absolute(path)?);
         let mut at = PathBuf::from("/");
@@ -348,9 +348,9 @@ mod rules {
     use std::fs::Metadata;
     use std::path::{Path, PathBuf};
 
-    use super::{Refusal, Untrusted};
+    use super::{OpenError, Untrusted};
 
-    pub(super) fn check_way(path: &Path) -> Result<PathBuf, Refusal> {
+    pub(super) fn check_way(path: &Path) -> Result<PathBuf, OpenError> {
         Ok(path.canonicalize()?)
     }
 

@@ -47,7 +47,7 @@ static const char PROFILE[] =
     "\n"
     "[[errors]]\n"
     "error = \"invalid_client\"\n"
-    "kind = \"refused\"\n"
+    "kind = \"rejected\"\n"
     "setting = \"client_secret\"\n"
     "hint = \"check client_id and client_secret in the app's configuration at Xero\"\n";
 
@@ -65,19 +65,19 @@ static const char *setting(const csign_plugin_host *host, csign_plugin_call call
     return text;
 }
 
-static int32_t refuse(const csign_plugin_host *host, csign_plugin_call call, const char *message, const char *hint) {
-    csign_plugin_refusal refusal;
-    memset(&refusal, 0, sizeof refusal);
-    refusal.struct_size = sizeof refusal;
-    refusal.kind = CSIGN_PLUGIN_KIND_SETTING;
-    refusal.message = message;
-    refusal.message_len = strlen(message);
-    refusal.hint = hint;
-    refusal.hint_len = strlen(hint);
-    refusal.setting = "extra.tenant_id";
-    refusal.setting_len = strlen(refusal.setting);
-    host->refuse(call, &refusal);
-    return CSIGN_PLUGIN_STATUS_REFUSED;
+static int32_t reject(const csign_plugin_host *host, csign_plugin_call call, const char *message, const char *hint) {
+    csign_plugin_rejection rejection;
+    memset(&rejection, 0, sizeof rejection);
+    rejection.struct_size = sizeof rejection;
+    rejection.kind = CSIGN_PLUGIN_KIND_SETTING;
+    rejection.message = message;
+    rejection.message_len = strlen(message);
+    rejection.hint = hint;
+    rejection.hint_len = strlen(hint);
+    rejection.setting = "extra.tenant_id";
+    rejection.setting_len = strlen(rejection.setting);
+    host->reject(call, &rejection);
+    return CSIGN_PLUGIN_STATUS_REJECTED;
 }
 
 /* A custom connection belongs to one organisation, so its API calls have no Xero-Tenant-Id header. */
@@ -85,14 +85,14 @@ static int32_t check(const csign_plugin_host *host, csign_plugin_call call) {
     const char *grant = setting(host, call, "grant");
     int is_custom = grant != NULL && strcmp(grant, "client-credentials") == 0;
     if (is_custom && setting(host, call, "extra.tenant_id") != NULL) {
-        return refuse(host, call, "`extra.tenant_id` is not allowed for a custom connection",
+        return reject(host, call, "`extra.tenant_id` is not allowed for a custom connection",
                       "remove it: API calls of custom connections have no Xero-Tenant-Id header");
     }
     return CSIGN_PLUGIN_STATUS_OK;
 }
 
 /* Adds the organisation to each token, so that API callers get both from one place. */
-static int32_t read_answer(const csign_plugin_host *host, csign_plugin_call call) {
+static int32_t read_response(const csign_plugin_host *host, csign_plugin_call call) {
     const char *tenant = setting(host, call, "extra.tenant_id");
     if (tenant == NULL) {
         return CSIGN_PLUGIN_STATUS_OK;
@@ -105,7 +105,7 @@ static const csign_provider_vtable XERO = {
     .id = "xero",
     .profile = profile,
     .check = check,
-    .read = read_answer,
+    .read = read_response,
 };
 
 static const csign_provider_vtable *const PROVIDERS[] = {&XERO};

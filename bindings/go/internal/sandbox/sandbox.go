@@ -153,10 +153,10 @@ func (s *Sandbox) Log() ([]Entry, error) {
 	return entries, json.NewDecoder(response.Body).Decode(&entries)
 }
 
-// Authorize opens a login page like a browser, answers "allow" or "deny", and returns the URL that
+// Authorize opens a login page like a browser, decides "allow" or "deny", and returns the URL that
 // the browser would be redirected to.
-func (s *Sandbox) Authorize(page, answer string) (string, error) {
-	response, err := s.client.Get(page + "&_sandbox=" + answer)
+func (s *Sandbox) Authorize(page, decision string) (string, error) {
+	response, err := s.client.Get(page + "&_sandbox=" + decision)
 	if err != nil {
 		return "", err
 	}

@@ -15,10 +15,10 @@ export const steps = {
 
   refresh: step(['as'], (run, step) => expectToken(run, step, () => run.client.refresh())),
 
-  login: step(['answer', 'as'], (run, step) =>
+  login: step(['decision', 'as'], (run, step) =>
     expectToken(run, step, async () => {
       const login = await run.client.startLogin();
-      const callback = await run.sandbox.answer(login.url, step.answer);
+      const callback = await run.sandbox.decide(login.url, step.decision);
       assert.ok(callback.includes(login.state), `the login's state is not in ${callback}`);
       return run.client.completeLogin(login, callback);
     }),

@@ -140,7 +140,7 @@ class Status(IntEnum):
     BUSY = 46
     """Another holder has the connection's lease."""
 
-    REFUSED = 60
+    REJECTED = 60
     """The server refused: an OAuth error (RFC 6749 section 5.2)."""
 
     LOGIN_REQUIRED = 61

@@ -82,14 +82,14 @@ class Retry:
         extract_cookies_to_jar(again._cookies, asked, response.raw)  # type: ignore[attr-defined,no-untyped-call]
         again.prepare_cookies(again._cookies)  # type: ignore[attr-defined]
         again.headers["Authorization"] = token.authorization
-        # A redirect of the second answer starts from the request that the session has.
+        # A redirect of the second response starts from the request that the session has.
         asked.headers["Authorization"] = token.authorization
         self.token = token
         # Sent past the session, so without this hook: there is no third time.
-        answer: requests.Response = response.connection.send(again, **send)
-        answer.history.append(response)
-        answer.request = again
-        return answer
+        second: requests.Response = response.connection.send(again, **send)
+        second.history.append(response)
+        second.request = again
+        return second
 
 
 def can_be_sent_again(request: requests.PreparedRequest) -> bool:

@@ -51,7 +51,7 @@ pub unsafe extern "C" fn csign_client_start_login(
 /// @param out_token  receives the token; free it with csign_token_free.
 ///
 /// Errors: CSIGN_STATUS_CALLBACK if the response belongs to another login, or the person said no;
-/// CSIGN_STATUS_REFUSED or CSIGN_STATUS_UNAVAILABLE if the server reported that the request was
+/// CSIGN_STATUS_REJECTED or CSIGN_STATUS_UNAVAILABLE if the server reported that the request was
 /// wrong, or that the server failed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_client_complete_login(

@@ -312,7 +312,7 @@ fn a_login_survives_a_restart_of_the_web_server() {
         format!("?error=invalid_scope&state={state}"),
     ] {
         let rejected = complete(&callback).unwrap_err();
-        assert_eq!(rejected.status, csign_status::REFUSED, "{callback}");
+        assert_eq!(rejected.status, csign_status::REJECTED, "{callback}");
     }
     assert!(token.is_null());
     // SAFETY: live, and freed once.

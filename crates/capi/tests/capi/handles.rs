@@ -305,16 +305,16 @@ fn a_closed_or_freed_client_has_no_cached_token_on_any_thread() {
             peek_text(client).map_err(|rejected| rejected.status)
         };
         let (ask, asked) = mpsc::channel::<()>();
-        let (answer, answered) = mpsc::channel();
+        let (sender, results) = mpsc::channel();
         thread::scope(|scope| {
             scope.spawn(move || {
                 for () in asked {
-                    answer.send((read(), read())).unwrap();
+                    sender.send((read(), read())).unwrap();
                 }
             });
             let everywhere = |expected: Result<&str, csign_status>| {
                 ask.send(()).unwrap();
-                let (first, second) = answered.recv().unwrap();
+                let (first, second) = results.recv().unwrap();
                 for read in [&first, &second, &read(), &read()] {
                     assert_eq!(read.as_deref().map_err(|status| *status), expected);
                 }

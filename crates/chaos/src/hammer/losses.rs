@@ -137,7 +137,7 @@ mod tests {
             event(1000, "killed before it sent", "f"),
             event(3000, "sent", "f"),
             event(3001, "of another token", "g"),
-            event(5000, "refused", "f"),
+            event(5000, "rejected", "f"),
         ];
         assert_eq!(intended(&events, "f", 3500).unwrap().by, "sent");
         assert!(intended(&events, "f", 900).is_none());

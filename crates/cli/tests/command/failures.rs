@@ -56,7 +56,7 @@ fn settings_that_the_vendor_rejects() {
     let dir = setup.sandbox.dir();
     let other_key = dir.join("salesforce.pem").display().to_string();
     let spare = dir.join("docusign.pem").display().to_string();
-    let fix = |setting: &str| json!({"verdict": "fix_configuration", "kind": "refused", "setting": setting, "http_status": 400});
+    let fix = |setting: &str| json!({"verdict": "fix_configuration", "kind": "rejected", "setting": setting, "http_status": 400});
     let cases = [
         Case::new("wrong key", "docusign-jwt", 2, fix("private_key"))
             .with("private_key_file", other_key),

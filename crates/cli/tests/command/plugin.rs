@@ -166,7 +166,7 @@ fn a_lost_response_of_xero_requires_no_login() {
     // Nothing is sent again before the lost request has timed out.
     case.config(&with(XERO, ("timeout_ms", "3000")));
     case.token(&[]).json();
-    xero.lose_an_answer();
+    xero.lose_a_response();
     let lost = case.token(&["--force"]);
     let after = match lost.code {
         0 => lost.json(),

@@ -101,7 +101,7 @@ impl Filling<'_> {
             (Some(value), _) => value,
             (None, Unset::Fallback(text)) => text.to_owned(),
             (None, Unset::DropEntry) => return Ok(None),
-            (None, Unset::Refuse) => return Err(self.missing(hole.name)),
+            (None, Unset::Reject) => return Err(self.missing(hole.name)),
         };
         Ok(Some(hole.filtered(value)))
     }

@@ -15,7 +15,7 @@ pub enum Point {
     /// The lease was checked for the last time; the request is about to be sent.
     BeforeSend,
     /// The response arrived; it was not read.
-    Answered,
+    Received,
     /// The response was read; its tokens are about to be stored.
     BeforePersist,
     /// The tokens are durable; callers don't see them yet.
@@ -35,7 +35,7 @@ impl Point {
         Self::BeforeIntent,
         Self::IntentDurable,
         Self::BeforeSend,
-        Self::Answered,
+        Self::Received,
         Self::BeforePersist,
         Self::Persisted,
         Self::Published,

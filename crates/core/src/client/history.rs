@@ -36,9 +36,9 @@ pub enum What {
     /// The request was not sent.
     NotSent,
     /// The server rejected the request.
-    Refused,
+    Rejected,
     /// The response was lost.
-    AnswerLost,
+    ResponseLost,
     /// The response had a new token.
     Refreshed,
     /// The response had a new refresh token, but was unusable otherwise.
@@ -96,7 +96,7 @@ pub(super) struct Ended {
 }
 
 impl Ended {
-    pub(super) fn by_refusal(
+    pub(super) fn by_rejection(
         error: &Error,
         token: String,
         credentials: String,

@@ -58,7 +58,7 @@ impl Inner {
     pub(super) fn replaces_rejected(&self, before: Option<&Record>) -> bool {
         let stored = before.and_then(|record| record.token.clone());
         let token = stored.or_else(|| self.single_flight.last_rejected());
-        token.is_some_and(|token| self.single_flight.has_refused(token.secret()))
+        token.is_some_and(|token| self.single_flight.was_rejected(token.secret()))
     }
 
     /// Returns the stored token if an API rejected it and it is too young to be replaced.
@@ -101,7 +101,7 @@ impl Inner {
         let young = data.replaces_rejected && !first_minute.remaining(now).is_zero();
         let wanted = want.min_valid.unwrap_or_else(|| self.early(token));
         let enough = token.remaining(now) > fresh::enough_of(token, wanted);
-        young && enough && self.single_flight.has_refused(token.secret())
+        young && enough && self.single_flight.was_rejected(token.secret())
     }
 
     fn hand_out_again(&self, token: Token) -> Token {

@@ -154,16 +154,16 @@ impl RotationJournal<'_> {
                     ambiguous: true,
                     ..rotation.attempt.clone()
                 });
-                (What::AnswerLost, false, None)
+                (What::ResponseLost, false, None)
             }
             Outcome::Rejected { error, rest } if !ends_grant(error) => {
                 // For a reason that has nothing to do with the token.
                 record.attempt = rotation.unresolved.clone();
                 record.rest = rest.or(record.rest);
-                (What::Refused, unspent, None)
+                (What::Rejected, unspent, None)
             }
             Outcome::Rejected { error, .. } => {
-                let mut ended = Ended::by_refusal(
+                let mut ended = Ended::by_rejection(
                     error,
                     rotation.attempt.spends.clone(),
                     rotation.credentials.clone(),

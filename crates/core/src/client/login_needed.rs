@@ -52,7 +52,7 @@ impl Inner {
 
     fn not_renewable(&self, token: &Token, asked_alike: bool) -> &'static str {
         let left = token.remaining(self.clock.now());
-        if self.single_flight.has_refused(token.secret()) {
+        if self.single_flight.was_rejected(token.secret()) {
             "an API rejected its token, and there is no refresh token to replace it with"
         } else if !asked_alike {
             "its token was requested with other settings, and there is no refresh token to get a new one with"

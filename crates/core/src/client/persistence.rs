@@ -99,7 +99,7 @@ impl Persistence {
         match swap {
             Swap::Applied(version) => Ok(version),
             Swap::Unknown(error) => {
-                // It may have been written. The store has the answer.
+                // It may have been written: look in the store.
                 let now = self.store.load(&self.key)?;
                 match now.filter(|now| has(now, &bytes)) {
                     Some(now) => Ok(now.version),

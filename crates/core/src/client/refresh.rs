@@ -12,8 +12,8 @@ use super::record::{Asked, Record, identity_mark};
 use super::save::Saved;
 use super::single_flight::Want;
 use super::{Change, Inner, login_needed};
-use crate::answer::{Redactor, explain_send_error, salvage};
 use crate::requests::spends_single_use_secret;
+use crate::responses::{Redactor, explain_send_error, salvage};
 use crate::secret::fingerprint;
 use crate::{
     Error, ErrorKind, Extra, Grant, GrantKind, Login, Moment, Request, Response, Secret, SendError,
@@ -236,7 +236,7 @@ impl Inner {
         let sent = self.send_request(&request);
         let response =
             sent.map_err(|error| plain(explain_send_error(&connection, grant, error)))?;
-        self.failpoint(Point::Answered).map_err(plain)?;
+        self.failpoint(Point::Received).map_err(plain)?;
         let now = self.clock.now();
         let date = response.header("date").and_then(crate::parse_http_date);
         read_token_response(&connection, grant, &request, &response, now).map_err(|error| {
@@ -414,7 +414,7 @@ impl Inner {
     pub(super) fn adopt(&self, loaded: &Loaded, want: Want) -> Option<Token> {
         let record = loaded.record.as_ref()?;
         let token = record.token.as_ref()?;
-        if !self.may_hand_out(record) || self.single_flight.has_refused(token.secret()) {
+        if !self.may_hand_out(record) || self.single_flight.was_rejected(token.secret()) {
             return None;
         }
         let now = self.clock.now();

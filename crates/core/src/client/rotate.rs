@@ -13,7 +13,7 @@ use super::leases::Held;
 use super::persistence::Loaded;
 use super::record::{Attempt, Record};
 use super::single_flight::Want;
-use crate::answer::{explain_doubt, explain_send_error, leaves_doubt, salvage};
+use crate::responses::{explain_doubt, explain_send_error, leaves_doubt, salvage};
 use crate::secret::fingerprint;
 use crate::{
     Error, ErrorKind, Grant, Response, Secret, SendError, Token, Verdict, random,
@@ -109,12 +109,12 @@ impl Inner {
                 return Err(self.response_lost(intended, error));
             }
         };
-        if let Err(error) = self.failpoint(Point::Answered) {
+        if let Err(error) = self.failpoint(Point::Received) {
             return Err(self.response_lost(intended, explain_doubt(connection, grant, error)));
         }
         let now = self.clock.now();
-        let answer = match read_token_response(connection, grant, &request, &response, now) {
-            Ok(answer) => answer,
+        let issued = match read_token_response(connection, grant, &request, &response, now) {
+            Ok(issued) => issued,
             Err(error) => {
                 // For the next refresh: this one has presented its token.
                 self.has_other_credentials(&error);
@@ -124,7 +124,7 @@ impl Inner {
         let before = Some(&rotation.record);
         let mark = self.grant_mark(grant, before);
         let asked = self.asked(started, Some(&rotation.token), mark, before);
-        let record = Record::of(connection, asked, answer, before);
+        let record = Record::of(connection, asked, issued, before);
         if record.refresh_token.as_ref() == Some(&rotation.token) {
             self.withdraw_seed(&rotation.token);
         }
@@ -237,7 +237,8 @@ impl Inner {
         let now = self.clock.now();
         let valid = self.shown.valid_for(Duration::ZERO, now);
         valid.is_some_and(|token| {
-            token.remaining(now) > Duration::ZERO && !self.single_flight.has_refused(token.secret())
+            token.remaining(now) > Duration::ZERO
+                && !self.single_flight.was_rejected(token.secret())
         })
     }
 

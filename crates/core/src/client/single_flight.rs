@@ -149,7 +149,8 @@ impl Inner {
     fn still_valid(&self, state: &State, error: Error) -> Result<Token, Error> {
         let token = self.shown.valid_for(Duration::ZERO, self.clock.now());
         let token = token.filter(|token| {
-            token.remaining(self.clock.now()) > Duration::ZERO && !state.has_refused(token.secret())
+            token.remaining(self.clock.now()) > Duration::ZERO
+                && !state.was_rejected(token.secret())
         });
         token.ok_or(error)
     }
@@ -328,8 +329,8 @@ impl SingleFlight {
         self.state().rejected.last().cloned()
     }
 
-    pub(super) fn has_refused(&self, access_token: &Secret) -> bool {
-        self.state().has_refused(access_token)
+    pub(super) fn was_rejected(&self, access_token: &Secret) -> bool {
+        self.state().was_rejected(access_token)
     }
 
     /// Sets or clears the record that the store rejected.
@@ -370,7 +371,7 @@ impl State {
         Some(pause.error.clone().with_retry_after(left))
     }
 
-    fn has_refused(&self, access_token: &Secret) -> bool {
+    fn was_rejected(&self, access_token: &Secret) -> bool {
         self.rejected.has(access_token)
     }
 }

@@ -8,7 +8,7 @@ use super::Connection;
 use crate::jws::Backend;
 use crate::key::is_pkcs11_uri;
 use crate::nearest::{nearest, unknown_word};
-use crate::profile::check::refuse_authorize_param;
+use crate::profile::check::reject_authorize_param;
 use crate::profile::{Environment, GrantRules};
 use crate::{
     BasicEncoding, ClientAuth, ClientIdentity, Endpoints, Error, GrantKind, GrantPolicy, KeyRing,
@@ -346,7 +346,7 @@ impl Reader<'_> {
             let Some(name) = key.strip_prefix("authorize.") else {
                 continue;
             };
-            if let Some(why) = refuse_authorize_param(name) {
+            if let Some(why) = reject_authorize_param(name) {
                 let message = format!("`{key}` cannot be set: `{name}` {why}");
                 return Err(Error::setting(key, message).with_hint(format!("remove {key}")));
             }

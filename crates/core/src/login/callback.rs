@@ -1,9 +1,9 @@
 //! The callback of a login: the authorization response (RFC 6749 section 4.1.2).
 
 use super::{Login, Purpose};
-use crate::answer::Redactor;
 use crate::parameters::is_of_callback;
 use crate::profile::ErrorRow;
+use crate::responses::Redactor;
 use crate::{
     Connection, Error, ErrorKind, Extra, Grant, GrantKind, Profile, Secret, Verdict, form,
 };
@@ -220,7 +220,7 @@ fn rejection(why: String) -> Error {
 /// and RFC 9470.
 fn by_rfc(word: &str, message: String) -> Error {
     let misconfigured = |setting: &str, hint: &str| {
-        Error::new(ErrorKind::Refused, message.clone())
+        Error::new(ErrorKind::Rejected, message.clone())
             .with_setting(setting)
             .with_hint(hint)
     };

@@ -147,7 +147,7 @@ impl Profile {
             },
         )?;
         self.check_table("authorize.params", &self.authorize.params, |name| {
-            refuse_authorize_param(name)
+            reject_authorize_param(name)
         })?;
         if let Some(name) = self.authorize.keep.iter().find(|name| is_of_callback(name)) {
             return Err(format!(
@@ -195,7 +195,7 @@ fn is_of_name(byte: u8) -> bool {
 }
 
 /// Returns why a parameter can't be added to the authorization request, or `None` if it can.
-pub(crate) fn refuse_authorize_param(name: &str) -> Option<&'static str> {
+pub(crate) fn reject_authorize_param(name: &str) -> Option<&'static str> {
     const OF_THE_PROTOCOL: &[&str] = &[
         "response_type",
         "client_id",

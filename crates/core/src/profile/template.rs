@@ -49,7 +49,7 @@ pub(crate) enum Name<'a> {
 /// What happens to a placeholder without a value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Unset<'a> {
-    Refuse,
+    Reject,
     DropEntry,
     Fallback(&'a str),
 }
@@ -181,7 +181,7 @@ impl<'a> Hole<'a> {
             Some((name, fallback)) => (name, Unset::Fallback(fallback)),
             None => match name.strip_suffix('?') {
                 Some(name) => (name, Unset::DropEntry),
-                None => (name, Unset::Refuse),
+                None => (name, Unset::Reject),
             },
         };
         let hole = Self {

@@ -69,7 +69,7 @@ fn errors_name_the_field_and_its_line() {
             "`assertion.algorithms`: `algorithm` none means no signature",
         ),
         (
-            "errors = [{ status = 70000, kind = \"refused\", hint = \"\" }]",
+            "errors = [{ status = 70000, kind = \"rejected\", hint = \"\" }]",
             "`errors.status`: invalid value: integer `70000`, expected u16",
         ),
         (

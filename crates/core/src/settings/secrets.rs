@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::FileStamp;
-use crate::trusted::{self, Refusal};
+use crate::trusted::{self, OpenError};
 use crate::{Error, Secret};
 
 /// The secret whose file is read only once: the first refresh spends the token, and a part of a
@@ -85,9 +85,9 @@ fn read_secret(key: &str, path: &Path) -> Result<Secret, Error> {
 
 /// Reads a file that a setting names, unless other users can write it.
 pub(crate) fn read_trusted(key: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
-    trusted::read(path).map_err(|refusal| match refusal {
-        Refusal::Io(error) => unreadable(key, path, &error),
-        Refusal::Untrusted(untrusted) => {
+    trusted::read(path).map_err(|rejection| match rejection {
+        OpenError::Io(error) => unreadable(key, path, &error),
+        OpenError::Untrusted(untrusted) => {
             Error::setting(key, format!("`{key}`: {untrusted}")).with_hint(untrusted.hint())
         }
     })

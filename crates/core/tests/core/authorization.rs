@@ -5,7 +5,7 @@ use countersign_core::{
     Verdict, read_authorization_response,
 };
 
-use crate::support::{Bench, PROFILE, bench, rotated_answer};
+use crate::support::{Bench, PROFILE, bench, rotated_response};
 
 const REDIRECT_URI: &str = "https://app.example/cb";
 
@@ -35,7 +35,7 @@ fn start(connection: &Connection) -> Login {
 #[test]
 fn a_callback_can_be_a_url_a_path_or_a_query() {
     let connection = with("", &[]).unwrap();
-    let Bench { client, .. } = bench(connection, [Ok(rotated_answer("a", "r1", 600))]);
+    let Bench { client, .. } = bench(connection, [Ok(rotated_response("a", "r1", 600))]);
     let login = client.start_login(None).unwrap();
     let query = format!("code=a%2Fb%3Fc&state={}", login.state());
     for callback in [
@@ -53,7 +53,7 @@ fn a_callback_can_be_a_url_a_path_or_a_query() {
         format!("https://app.example/cb?{query}&next=/?a=b"),
         format!("{query}&iss=https://login.example/?a"),
     ] {
-        assert!(login.is_answered_by(&callback), "{callback}");
+        assert!(login.matches_callback(&callback), "{callback}");
         let grant = login.finish(&callback).expect(&callback);
         let Grant::AuthorizationCode { code, .. } = grant else {
             panic!("finish must return an authorization code");
@@ -80,7 +80,7 @@ fn a_callback_without_a_query_has_its_own_error() {
         "/cb",
         "code",
     ] {
-        assert!(!login.is_answered_by(callback), "{callback}");
+        assert!(!login.matches_callback(callback), "{callback}");
         let error = login.finish(callback).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Callback);
         assert!(
@@ -191,7 +191,7 @@ fn the_profile_explains_errors_of_the_authorization_endpoint() {
         [[errors]]
         error = "access_denied"
         description = "admin approval"
-        kind = "refused"
+        kind = "rejected"
         setting = "client_id"
         hint = "have the app approved"
         [[errors]]
@@ -210,7 +210,7 @@ fn the_profile_explains_errors_of_the_authorization_endpoint() {
         hint = "nor this one: a callback has no status"
         [[errors]]
         error = "app_blocked"
-        kind = "refused"
+        kind = "rejected"
         setting = "client_id"
         hint = "have the app unblocked"
         [[errors]]
@@ -228,7 +228,7 @@ fn the_profile_explains_errors_of_the_authorization_endpoint() {
     for (reported, kind, verdict, hint) in [
         (
             "error=access_denied&error_description=Needs+Admin+Approval",
-            ErrorKind::Refused,
+            ErrorKind::Rejected,
             Verdict::FixConfiguration,
             "have the app approved",
         ),
@@ -241,7 +241,7 @@ fn the_profile_explains_errors_of_the_authorization_endpoint() {
         ),
         (
             "error=app_blocked",
-            ErrorKind::Refused,
+            ErrorKind::Rejected,
             Verdict::FixConfiguration,
             "have the app unblocked",
         ),
@@ -535,7 +535,7 @@ fn errors_that_need_a_login_say_how_to_start_one() {
             let callback = format!("code=c&state={}", login.state());
             assert_login_hint(client.complete_login(&login, &callback).unwrap_err());
         }
-        script.push(Ok(rotated_answer("a", "r1", 600)));
+        script.push(Ok(rotated_response("a", "r1", 600)));
         let login = client.start_login(None).unwrap();
         let callback = format!("code=c&state={}", login.state());
         let token = client.complete_login(&login, &callback).unwrap();

@@ -10,7 +10,7 @@ use countersign_core::{
     Verdict, forward_store,
 };
 
-use crate::support::{PROFILE, block_on, client_credentials, connection, login, rotated_answer};
+use crate::support::{PROFILE, block_on, client_credentials, connection, login, rotated_response};
 
 /// Longer than a call that fails at once, and much shorter than a call that hangs.
 const BOUND: Duration = Duration::from_millis(80);
@@ -57,7 +57,7 @@ struct Server(Arc<Door>);
 impl Transport for Server {
     fn send(&self, _: &Request) -> Result<Response, SendError> {
         self.0.pass();
-        Ok(rotated_answer("a", "r1", 3600))
+        Ok(rotated_response("a", "r1", 3600))
     }
 }
 

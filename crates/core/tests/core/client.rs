@@ -7,7 +7,7 @@ use countersign_core::{Error, ErrorKind, FileStore, MemoryStore, Source, Store, 
 
 use crate::support::{
     Bench, assert_asks_for_a_login, bench, bench_with, block_on, client_credentials, connection,
-    cut, refreshing, refusal, rotated_answer, token_answer,
+    cut, refreshing, rejection, rotated_response, token_response,
 };
 
 #[test]
@@ -19,7 +19,7 @@ fn a_token_is_reused_until_less_than_min_valid_is_left() {
         ..
     } = bench(
         client_credentials(),
-        [Ok(token_answer("a", 3600)), Ok(token_answer("b", 3600))],
+        [Ok(token_response("a", 3600)), Ok(token_response("b", 3600))],
     );
     let first = client.token().unwrap();
     assert_eq!((first.expose(), first.source()), ("a", Source::Minted));
@@ -35,7 +35,7 @@ fn a_token_is_reused_until_less_than_min_valid_is_left() {
 fn min_valid_can_be_longer_for_one_call() {
     let bench = bench(
         client_credentials(),
-        [Ok(token_answer("a", 3600)), Ok(token_answer("b", 3600))],
+        [Ok(token_response("a", 3600)), Ok(token_response("b", 3600))],
     );
     assert_eq!(bench.client.token().unwrap().expose(), "a");
     bench.clock.advance(Duration::from_secs(3000));
@@ -53,7 +53,7 @@ fn min_valid_can_be_longer_for_one_call() {
 
 #[test]
 fn peek_returns_the_cached_token_and_sends_no_request() {
-    let bench = bench(client_credentials(), [Ok(token_answer("a", 3600))]);
+    let bench = bench(client_credentials(), [Ok(token_response("a", 3600))]);
     let peek = |min: Option<u64>| {
         let token = bench.client.peek(min.map(Duration::from_secs))?;
         assert_eq!((token.expose(), token.source()), ("a", Source::Cache));
@@ -70,14 +70,14 @@ fn peek_returns_the_cached_token_and_sends_no_request() {
 
 #[test]
 fn short_lived_tokens_do_not_cause_a_request_loop() {
-    let bench = bench(client_credentials(), [Ok(token_answer("a", 5))]);
+    let bench = bench(client_credentials(), [Ok(token_response("a", 5))]);
     assert_eq!(bench.client.token().unwrap().expose(), "a");
     assert_eq!(bench.script.forms().len(), 1);
 }
 
 #[test]
 fn a_thousand_threads_make_one_request() {
-    let bench = bench(client_credentials(), [Ok(token_answer("a", 3600))]);
+    let bench = bench(client_credentials(), [Ok(token_response("a", 3600))]);
     bench.script.hold();
     std::thread::scope(|scope| {
         let callers: Vec<_> = (0..1000)
@@ -102,10 +102,10 @@ fn the_old_token_is_returned_while_valid_if_a_refresh_fails() {
     } = bench(
         client_credentials(),
         [
-            Ok(token_answer("a", 600)),
-            Ok(refusal(400, "temporarily_unavailable")),
+            Ok(token_response("a", 600)),
+            Ok(rejection(400, "temporarily_unavailable")),
             Err(cut()),
-            Ok(refusal(503, "down")),
+            Ok(rejection(503, "down")),
         ],
     );
     client.token().unwrap();
@@ -123,7 +123,7 @@ fn the_old_token_is_returned_while_valid_if_a_refresh_fails() {
 
 #[test]
 fn consecutive_failures_back_off() {
-    let down = || Ok(refusal(503, "down"));
+    let down = || Ok(rejection(503, "down"));
     let Bench {
         client,
         clock,
@@ -148,7 +148,7 @@ fn consecutive_failures_back_off() {
 #[test]
 fn a_token_that_an_api_rejected_is_not_returned_again() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
-    let responses = [Ok(token_answer("a", 3600)), Ok(token_answer("b", 3600))];
+    let responses = [Ok(token_response("a", 3600)), Ok(token_response("b", 3600))];
     let bench = bench_with(client_credentials(), responses, Arc::clone(&store));
     let first = bench.client.token().unwrap();
     bench.client.invalidate(&first);
@@ -158,7 +158,7 @@ fn a_token_that_an_api_rejected_is_not_returned_again() {
     bench.client.invalidate(&first);
     assert_eq!(bench.client.token().unwrap().expose(), "b");
     // Another client's newer token in the store is used before a new one is requested.
-    let other = bench_with(client_credentials(), [Ok(token_answer("c", 3600))], store);
+    let other = bench_with(client_credentials(), [Ok(token_response("c", 3600))], store);
     other.client.refresh_now().unwrap();
     bench.client.invalidate(&second);
     let third = bench.client.token().unwrap();
@@ -170,7 +170,7 @@ fn a_token_that_an_api_rejected_is_not_returned_again() {
 fn a_rejected_token_is_not_returned_if_the_refresh_fails() {
     let bench = bench(
         client_credentials(),
-        [Ok(token_answer("a", 3600)), Err(cut())],
+        [Ok(token_response("a", 3600)), Err(cut())],
     );
     let token = bench.client.token().unwrap();
     bench.client.invalidate(&token);
@@ -182,8 +182,8 @@ fn counts_and_changes_report_what_happened() {
     let changes = Arc::new(std::sync::Mutex::new(Vec::new()));
     let noted = Arc::clone(&changes);
     let script = crate::support::MockTransport::new([
-        Ok(rotated_answer("a", "r1", 600)),
-        Ok(token_answer("b", 600)),
+        Ok(rotated_response("a", "r1", 600)),
+        Ok(token_response("b", 600)),
         Ok(countersign_core::Response::new(200, [], "")),
     ]);
     let client = countersign_core::Client::builder(refreshing())
@@ -211,7 +211,7 @@ fn counts_and_changes_report_what_happened() {
 #[test]
 fn async_callers_share_one_request() {
     use std::task::{Context, Waker};
-    let bench = bench(client_credentials(), [Ok(token_answer("a", 3600))]);
+    let bench = bench(client_credentials(), [Ok(token_response("a", 3600))]);
     bench.script.hold();
     let mut first = Box::pin(bench.client.token_async());
     let mut dropped = Box::pin(bench.client.token_async());
@@ -239,7 +239,7 @@ fn retry_after_is_observed() {
         ..
     } = bench(
         client_credentials(),
-        [Ok(wait), Ok(token_answer("a", 3600))],
+        [Ok(wait), Ok(token_response("a", 3600))],
     );
     let error = client.token().unwrap_err();
     assert_eq!(error.retry_after(), Some(Duration::from_secs(30)));
@@ -259,9 +259,9 @@ fn neither_clock_alone_makes_a_token_last_longer() {
     let Bench { client, clock, .. } = bench(
         client_credentials(),
         [
-            Ok(token_answer("a", 600)),
-            Ok(token_answer("b", 600)),
-            Ok(token_answer("c", 600)),
+            Ok(token_response("a", 600)),
+            Ok(token_response("b", 600)),
+            Ok(token_response("c", 600)),
         ],
     );
     client.token().unwrap();
@@ -276,7 +276,7 @@ fn neither_clock_alone_makes_a_token_last_longer() {
 
 #[test]
 fn lifetime_counts_from_the_start_of_the_request() {
-    let bench = bench(client_credentials(), [Ok(token_answer("a", 100))]);
+    let bench = bench(client_credentials(), [Ok(token_response("a", 100))]);
     bench.script.hold();
     std::thread::scope(|scope| {
         let caller = scope.spawn(|| bench.client.token().unwrap());
@@ -310,10 +310,10 @@ fn a_rotated_refresh_token_is_sent_next() {
     } = bench(
         refreshing(),
         [
-            Ok(rotated_answer("a", "r1", 600)),
-            Ok(rotated_answer("b", "r2", 600)),
-            Ok(token_answer("c", 600)),
-            Ok(token_answer("d", 600)),
+            Ok(rotated_response("a", "r1", 600)),
+            Ok(rotated_response("b", "r2", 600)),
+            Ok(token_response("c", 600)),
+            Ok(token_response("d", 600)),
         ],
     );
     for _ in 0..4 {
@@ -334,7 +334,7 @@ fn a_new_refresh_token_in_the_settings_starts_a_new_grant() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let first = bench_with(
         refreshing(),
-        [Ok(rotated_answer("a", "r1", 600))],
+        [Ok(rotated_response("a", "r1", 600))],
         Arc::clone(&store),
     );
     first.client.token().unwrap();
@@ -346,7 +346,7 @@ fn a_new_refresh_token_in_the_settings_starts_a_new_grant() {
     ];
     let second = bench_with(
         connection(settings),
-        [Ok(rotated_answer("b", "n1", 600))],
+        [Ok(rotated_response("b", "n1", 600))],
         store,
     );
     assert_eq!(second.client.token().unwrap().expose(), "b");
@@ -357,7 +357,7 @@ fn a_new_refresh_token_in_the_settings_starts_a_new_grant() {
 fn a_lost_response_to_a_rotating_refresh_is_an_unknown_outcome() {
     for lost in [
         Err(cut()),
-        Ok(refusal(500, "oops")),
+        Ok(rejection(500, "oops")),
         Ok(countersign_core::Response::new(200, [], "{\"acc")),
     ] {
         let bench = bench(refreshing(), [lost]);
@@ -387,7 +387,11 @@ fn a_refresh_that_was_not_sent_may_be_retried() {
 fn a_client_uses_the_token_that_another_one_stored() {
     let folder = tempfile::tempdir().unwrap();
     let open = || Arc::new(FileStore::open(folder.path().join("tokens")).unwrap());
-    let first = bench_with(client_credentials(), [Ok(token_answer("a", 3600))], open());
+    let first = bench_with(
+        client_credentials(),
+        [Ok(token_response("a", 3600))],
+        open(),
+    );
     first.client.token().unwrap();
     let second = bench_with(client_credentials(), [], open());
     let token = second.client.token().unwrap();
@@ -399,7 +403,7 @@ fn a_client_uses_the_token_that_another_one_stored() {
 fn refresh_now_requests_a_new_token() {
     let bench = bench(
         client_credentials(),
-        [Ok(token_answer("a", 3600)), Ok(token_answer("b", 3600))],
+        [Ok(token_response("a", 3600)), Ok(token_response("b", 3600))],
     );
     bench.client.token().unwrap();
     assert_eq!(bench.client.refresh_now().unwrap().expose(), "b");
@@ -422,7 +426,7 @@ fn forget_revokes_and_deletes_the_token() {
     let bench = bench(
         refreshing(),
         [
-            Ok(rotated_answer("a", "r1", 600)),
+            Ok(rotated_response("a", "r1", 600)),
             Ok(countersign_core::Response::new(200, [], "")),
         ],
     );
@@ -437,7 +441,7 @@ fn forget_revokes_and_deletes_the_token() {
         "token=r1&token_type_hint=refresh_token"
     );
     // Only the configured token is left, and it was spent.
-    bench.script.push(Ok(refusal(400, "invalid_grant")));
+    bench.script.push(Ok(rejection(400, "invalid_grant")));
     let error = bench.client.token().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LoginRequired);
 }
@@ -451,13 +455,13 @@ fn a_panic_in_the_transport_is_an_error_for_every_waiting_caller() {
         (error.kind(), error.verdict()),
         (ErrorKind::Internal, Verdict::Unexpected)
     );
-    bench.script.push(Ok(token_answer("a", 600)));
+    bench.script.push(Ok(token_response("a", 600)));
     assert_eq!(bench.client.token().unwrap().expose(), "a");
 }
 
 #[test]
 fn a_caller_that_gives_up_does_not_interrupt_the_refresh() {
-    let bench = bench(refreshing(), [Ok(rotated_answer("a", "r1", 600))]);
+    let bench = bench(refreshing(), [Ok(rotated_response("a", "r1", 600))]);
     bench.script.hold();
     let (client, store) = (bench.client.clone(), Arc::clone(&bench.store));
     // Nobody waits for the caller's thread, as with a cancelled request handler.

@@ -9,7 +9,7 @@ use countersign_core::{Cached, Client, ManualClock, MemoryStore, Response, Verdi
 
 use crate::support::{
     Bench, MockTransport, NOW, bench, by_assertion, by_assertion_or_login, claims_of,
-    client_credentials, token_answer,
+    client_credentials, token_response,
 };
 
 /// The rejection of a server whose clock is this far ahead of ours.
@@ -43,8 +43,8 @@ fn an_assertion_rejected_for_its_times_is_retried_by_the_servers_clock() {
             by_assertion(),
             [
                 Ok(rejected_by_a_clock(ahead_s)),
-                Ok(token_answer("a", 600)),
-                Ok(token_answer("b", 600)),
+                Ok(token_response("a", 600)),
+                Ok(token_response("b", 600)),
             ],
         );
         let token = client.token().unwrap();
@@ -86,7 +86,7 @@ fn a_code_is_not_sent_again_however_far_the_clocks_are_apart() {
         r#"{"error":"invalid_client"}"#,
     );
     let Bench { client, script, .. } =
-        bench(connection, [Ok(rejected), Ok(token_answer("a", 600))]);
+        bench(connection, [Ok(rejected), Ok(token_response("a", 600))]);
     let login = client.start_login(None).unwrap();
     let state = login.url().as_str().split("state=").nth(1).unwrap();
     let state = state.split('&').next().unwrap();
@@ -113,7 +113,7 @@ fn no_expired_token_is_returned_after_five_hours_of_sleep() {
         ..
     } = bench(
         client_credentials(),
-        [Ok(token_answer("a", 3600)), Ok(token_answer("b", 3600))],
+        [Ok(token_response("a", 3600)), Ok(token_response("b", 3600))],
     );
     client.token().unwrap();
     assert!(client.fresh().is_some());
@@ -130,7 +130,7 @@ fn a_cached_handle_is_fresh_only_while_its_client_has_the_token() {
     let (sender, gone) = mpsc::channel::<()>();
     let client = Client::builder(client_credentials())
         .transport(MockTransport::new(
-            ["a", "b", "c", "d"].map(|token| Ok(token_answer(token, 3600))),
+            ["a", "b", "c", "d"].map(|token| Ok(token_response(token, 3600))),
         ))
         .clock(clock.clone())
         .store(Arc::new(MemoryStore::new()))
@@ -172,7 +172,7 @@ fn a_cached_handle_is_fresh_only_while_its_client_has_the_token() {
 
 #[test]
 fn wall_clock_jumps_do_not_cause_many_requests() {
-    let responses = (0..3).map(|n| Ok(token_answer(&format!("t{n}"), 3600)));
+    let responses = (0..3).map(|n| Ok(token_response(&format!("t{n}"), 3600)));
     let Bench {
         client,
         clock,
@@ -191,7 +191,7 @@ fn wall_clock_jumps_do_not_cause_many_requests() {
 
 #[test]
 fn tokens_that_live_a_second_are_refreshed_at_most_twice_a_second() {
-    let responses = (0..200).map(|n| Ok(token_answer(&format!("t{n}"), 1)));
+    let responses = (0..200).map(|n| Ok(token_response(&format!("t{n}"), 1)));
     let Bench {
         client,
         clock,
@@ -214,7 +214,7 @@ fn tokens_that_live_a_second_are_refreshed_at_most_twice_a_second() {
 
 #[test]
 fn keep_fresh_refreshes_before_callers_need_it_until_stopped() {
-    let responses = (0..3).map(|n| Ok(token_answer(&format!("t{n}"), 600)));
+    let responses = (0..3).map(|n| Ok(token_response(&format!("t{n}"), 600)));
     let Bench {
         client,
         clock,

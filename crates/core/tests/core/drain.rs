@@ -12,14 +12,14 @@ use countersign_store_conformance::Intercepted;
 
 use crate::support::{
     MockTransport, NOW, bench, bench_with, by_assertion_or_login, client_credentials, refreshing,
-    rotated_answer, token_answer,
+    rotated_response, token_response,
 };
 
 const LONG: Duration = Duration::from_secs(30);
 
 #[test]
 fn a_refresh_in_flight_is_stored_before_draining_ends() {
-    let bench = bench(refreshing(), [Ok(rotated_answer("a", "r1", 600))]);
+    let bench = bench(refreshing(), [Ok(rotated_response("a", "r1", 600))]);
     bench.script.hold();
     let caller = bench.client.clone();
     std::thread::scope(|scope| {
@@ -71,7 +71,7 @@ fn nothing_is_sent_after_draining() {
 
 #[test]
 fn a_cached_token_is_returned_after_draining_while_it_is_valid() {
-    let bench = bench(client_credentials(), [Ok(token_answer("a", 600))]);
+    let bench = bench(client_credentials(), [Ok(token_response("a", 600))]);
     bench.client.token().unwrap();
     bench.client.drain(LONG).unwrap();
     bench.clock.advance(Duration::from_secs(590));
@@ -122,7 +122,7 @@ fn draining_withdraws_an_intent_that_was_not_sent() {
     assert_eq!(client.token().unwrap_err().kind(), ErrorKind::Busy);
     assert!(script.forms().is_empty());
     // The next process spends the token without resolving an unknown outcome first.
-    let next = bench_with(refreshing(), [Ok(rotated_answer("a", "r1", 600))], store);
+    let next = bench_with(refreshing(), [Ok(rotated_response("a", "r1", 600))], store);
     assert_eq!(next.client.token().unwrap().expose(), "a");
 }
 
@@ -150,7 +150,7 @@ fn draining_stores_a_token_that_the_store_rejected_earlier() {
     let store = Arc::new(MemoryStore::new());
     let broken = Arc::new(Broken(AtomicBool::new(true)));
     let client = Client::builder(refreshing())
-        .transport(MockTransport::new([Ok(rotated_answer("a", "r1", 600))]))
+        .transport(MockTransport::new([Ok(rotated_response("a", "r1", 600))]))
         .clock(Arc::new(ManualClock::at(NOW)))
         .store(store.clone())
         .failpoints(Arc::clone(&broken) as Arc<dyn Failpoints>)
@@ -181,7 +181,7 @@ impl Failpoints for Broken {
 
 #[test]
 fn draining_ends_a_background_refresher() {
-    let bench = bench(client_credentials(), [Ok(token_answer("a", 600))]);
+    let bench = bench(client_credentials(), [Ok(token_response("a", 600))]);
     bench.client.token().unwrap();
     bench.client.drain(LONG).unwrap();
     // This returns although nobody stops it.

@@ -9,7 +9,7 @@ use countersign_core::{
 
 use crate::support::{
     LimitedStore, MockTransport, bench_with, client_credentials, connection, refreshing,
-    rotated_answer, token_answer,
+    rotated_response, token_response,
 };
 
 #[test]
@@ -18,7 +18,7 @@ fn no_caller_sees_an_access_token_before_its_refresh_token_is_durable() {
     let store = LimitedStore::accepting(1);
     let bench = bench_with(
         refreshing(),
-        [Ok(rotated_answer("a", "r1", 600))],
+        [Ok(rotated_response("a", "r1", 600))],
         store.store.clone(),
     );
     let error = bench.client.token().unwrap_err();
@@ -36,7 +36,7 @@ fn no_caller_sees_an_access_token_before_its_refresh_token_is_durable() {
     assert_eq!(bench.script.forms().len(), 1);
     assert!(bench.client.unsaved().is_none());
     bench.clock.advance(Duration::from_secs(600));
-    bench.script.push(Ok(rotated_answer("b", "r2", 600)));
+    bench.script.push(Ok(rotated_response("b", "r2", 600)));
     assert_eq!(bench.client.token().unwrap().expose(), "b");
     assert!(bench.script.forms()[1].ends_with("refresh_token=r1"));
 }
@@ -64,7 +64,7 @@ fn a_token_that_the_store_rejects_goes_to_the_fallback_store() {
             .build()
             .unwrap()
     };
-    let script = MockTransport::new([Ok(rotated_answer("a", "r1", 600))]);
+    let script = MockTransport::new([Ok(rotated_response("a", "r1", 600))]);
     let first = client(&script);
     // The token is durable in the fallback store, so callers get it, and the client reports that
     // the store lacks it.
@@ -110,7 +110,7 @@ fn a_fallback_store_that_cannot_be_decrypted_is_an_error() {
             .build()
             .unwrap()
     };
-    let script = MockTransport::new([Ok(rotated_answer("a", "r1", 600))]);
+    let script = MockTransport::new([Ok(rotated_response("a", "r1", 600))]);
     assert_eq!(client(OLD, &script).token().unwrap().expose(), "a");
     store.accept_all();
     let ring = KeyRing::parse(&both).unwrap();
@@ -132,7 +132,7 @@ fn a_fallback_store_that_cannot_be_decrypted_is_an_error() {
 fn a_token_that_can_be_requested_again_is_returned_if_the_store_fails() {
     let bench = bench_with(
         client_credentials(),
-        [Ok(token_answer("a", 600))],
+        [Ok(token_response("a", 600))],
         LimitedStore::accepting(0).store,
     );
     assert_eq!(bench.client.token().unwrap().expose(), "a");
@@ -160,7 +160,7 @@ fn with_a_store_key_the_store_holds_no_token_in_plain_text() {
     let open = || Arc::new(FileStore::open(&path).unwrap());
     let first = bench_with(
         connection(with_key),
-        [Ok(rotated_answer("access-canary", "refresh-canary", 600))],
+        [Ok(rotated_response("access-canary", "refresh-canary", 600))],
         open(),
     );
     first.client.token().unwrap();
@@ -181,7 +181,7 @@ fn a_damaged_record_does_not_cause_the_spent_setting_to_be_sent_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tokens");
     let open = || Arc::new(FileStore::open(&path).unwrap());
-    let first = bench_with(refreshing(), [Ok(rotated_answer("a", "r1", 600))], open());
+    let first = bench_with(refreshing(), [Ok(rotated_response("a", "r1", 600))], open());
     first.client.token().unwrap();
     let of_record = |ending: &str| {
         let files = std::fs::read_dir(&path)

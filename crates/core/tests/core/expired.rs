@@ -10,7 +10,7 @@ use countersign_core::{
 
 use crate::support::{
     MockTransport, NOW, bench, bench_with, by_assertion, client_credentials, refreshing,
-    rotated_answer, token_answer,
+    rotated_response, token_response,
 };
 
 fn response(expires_in: &str, n: usize) -> Response {
@@ -38,7 +38,7 @@ fn an_expired_token_is_an_error_and_costs_one_request() {
 fn the_refresh_token_of_that_response_is_kept() {
     let bench = bench(refreshing(), [Ok(response("0", 1))]);
     bench.client.token().unwrap_err();
-    let next = [Ok(rotated_answer("a2", "r2", 600))];
+    let next = [Ok(rotated_response("a2", "r2", 600))];
     let again = bench_with(refreshing(), next, bench.store);
     assert_eq!(again.client.token().unwrap().expose(), "a2");
     assert!(again.script.forms()[0].contains("refresh_token=r1"));
@@ -46,7 +46,7 @@ fn the_refresh_token_of_that_response_is_kept() {
 
 #[test]
 fn identity_of_requests_no_other_token() {
-    let bench = bench(client_credentials(), [Ok(token_answer("a", 2))]);
+    let bench = bench(client_credentials(), [Ok(token_response("a", 2))]);
     let token = bench.client.token().unwrap();
     bench.clock.advance(Duration::from_secs(3));
     bench.client.identity_of(&token).unwrap();
@@ -56,7 +56,7 @@ fn identity_of_requests_no_other_token() {
 #[test]
 fn a_min_valid_beyond_every_lifetime_does_not_cause_a_request_loop() {
     for connection in [client_credentials(), refreshing()] {
-        let bench = bench(connection, [Ok(rotated_answer("a", "r1", 100))]);
+        let bench = bench(connection, [Ok(rotated_response("a", "r1", 100))]);
         let hour = Duration::from_secs(3600);
         for _ in 0..3 {
             assert_eq!(bench.client.token_valid_for(hour).unwrap().expose(), "a");
@@ -97,7 +97,7 @@ fn a_response_slower_than_the_lifetime_costs_one_request_per_call() {
 
 #[test]
 fn the_previous_token_is_returned_while_it_is_valid() {
-    let responses = [Ok(rotated_answer("old", "r1", 600)), Ok(response("0", 2))];
+    let responses = [Ok(rotated_response("old", "r1", 600)), Ok(response("0", 2))];
     let bench = bench(refreshing(), responses);
     bench.client.token().unwrap();
     assert_eq!(bench.client.refresh_now().unwrap().expose(), "old");

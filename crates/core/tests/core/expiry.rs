@@ -9,7 +9,7 @@ use countersign_core::{
 
 use crate::support::{
     Bench, MockTransport, NOW, assert_asks_for_a_login, bench, bench_with, by_assertion,
-    client_credentials, connection, login, refreshing, rotated_answer, token_answer,
+    client_credentials, connection, login, refreshing, rotated_response, token_response,
 };
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -67,7 +67,7 @@ fn the_exp_of_a_jwt_counts_if_the_response_states_no_lifetime() {
         assert_eq!(token.remaining(now).as_secs(), left, "{exp} {more}");
         assert_eq!(token.expires_at(), Some(NOW + left as i64));
         // The same holds for the tokens of many subjects.
-        let script = MockTransport::new([Ok(response), Ok(token_answer("next", 600))]);
+        let script = MockTransport::new([Ok(response), Ok(token_response("next", 600))]);
         let subjects = Subjects::new(by_assertion(), script.clone(), 8).unwrap();
         let subjects = subjects.with_clock(bench.clock.clone());
         subjects.token("joe").unwrap();
@@ -99,7 +99,11 @@ fn a_stored_jwt_is_not_returned_after_its_exp() {
         store.clone(),
     );
     first.client.token().unwrap();
-    let second = bench_with(client_credentials(), [Ok(token_answer("next", 600))], store);
+    let second = bench_with(
+        client_credentials(),
+        [Ok(token_response("next", 600))],
+        store,
+    );
     second.clock.advance(Duration::from_secs(21));
     assert_eq!(second.client.token().unwrap().expose(), "next");
 }
@@ -148,7 +152,7 @@ fn a_guess_ends_a_token_that_can_be_renewed() {
         (refreshing(), without_expiry("")),
         (refreshing(), without_expiry(r#","refresh_token":"r1""#)),
     ] {
-        let next = rotated_answer("b", "r2", 600);
+        let next = rotated_response("b", "r2", 600);
         let Bench { client, clock, .. } = bench(connection, [Ok(first), Ok(next)]);
         client.token().unwrap();
         clock.advance(guess);
@@ -164,14 +168,14 @@ fn the_error_says_why_a_login_is_needed() {
         assert_asks_for_a_login(&error);
         error.message().to_owned()
     };
-    let first = bench_with(by_login(&[]), [Ok(token_answer("a", 600))], store.clone());
+    let first = bench_with(by_login(&[]), [Ok(token_response("a", 600))], store.clone());
     assert_eq!(message(&first), "connection `mine` has never logged in");
     login(&first.client).unwrap();
     let other = bench_with(by_login(&[("audience", "other")]), [], store.clone());
     assert!(message(&other).contains("requested with other settings"));
     first.clock.advance(Duration::from_secs(600));
     assert!(message(&first).contains("its token has expired, and there is no refresh token"));
-    first.script.push(Ok(token_answer("b", 600)));
+    first.script.push(Ok(token_response("b", 600)));
     login(&first.client).unwrap();
     let token = first.client.token().unwrap();
     first.client.invalidate(&token);
@@ -186,7 +190,7 @@ fn a_configured_refresh_token_is_not_sent_after_a_login() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let bench = bench_with(
         by_login(&[("refresh_token", "r0")]),
-        [Ok(token_answer("a", 600))],
+        [Ok(token_response("a", 600))],
         store,
     );
     login(&bench.client).unwrap();

@@ -9,11 +9,11 @@ use countersign_core::{
 
 use crate::support::{
     Bench, MockTransport, bench, bench_with, by_assertion_or_login, client_credentials, connection,
-    cut, login, refreshing, refusal, rotated_answer, token_answer,
+    cut, login, refreshing, rejection, rotated_response, token_response,
 };
 
 fn logged_in() -> Bench {
-    let bench = bench(refreshing(), [Ok(rotated_answer("a", "r1", 600))]);
+    let bench = bench(refreshing(), [Ok(rotated_response("a", "r1", 600))]);
     bench.client.token().unwrap();
     bench
 }
@@ -26,7 +26,7 @@ fn failure(client: &Client) -> Error {
 }
 
 fn responses_that_revoke_nothing() -> Vec<(Result<Response, SendError>, Verdict)> {
-    let rejected = |status, error| Ok(refusal(status, error));
+    let rejected = |status, error| Ok(rejection(status, error));
     let busy = Response::new(503, [("Retry-After", "7")], "down for maintenance");
     vec![
         (Err(cut()), Verdict::Retry),
@@ -111,8 +111,8 @@ fn a_token_that_the_vendor_does_not_know_counts_as_revoked() {
 #[test]
 fn an_access_token_that_the_vendor_cannot_revoke_is_deleted() {
     let responses = [
-        Ok(token_answer("a", 600)),
-        Ok(refusal(400, "unsupported_token_type")),
+        Ok(token_response("a", 600)),
+        Ok(rejection(400, "unsupported_token_type")),
     ];
     let bench = bench(client_credentials(), responses);
     bench.client.token().unwrap();
@@ -126,7 +126,7 @@ fn an_access_token_that_the_vendor_cannot_revoke_is_deleted() {
     let bench = logged_in();
     bench
         .script
-        .push(Ok(refusal(400, "unsupported_token_type")));
+        .push(Ok(rejection(400, "unsupported_token_type")));
     let error = failure(&bench.client);
     assert_eq!(error.oauth_error(), Some("unsupported_token_type"));
 }
@@ -136,9 +136,9 @@ fn a_login_replaces_a_grant_that_was_not_revoked() {
     let bench = bench(
         by_assertion_or_login(),
         [
-            Ok(rotated_answer("a", "r1", 600)),
+            Ok(rotated_response("a", "r1", 600)),
             Err(cut()),
-            Ok(rotated_answer("b", "r2", 600)),
+            Ok(rotated_response("b", "r2", 600)),
         ],
     );
     log_in(&bench.client);
@@ -164,7 +164,7 @@ fn listeners_are_called_only_if_the_token_was_deleted() {
     let folder = tempfile::tempdir().unwrap();
     let store: Arc<dyn Store> = Arc::new(FileStore::open(folder.path().join("store")).unwrap());
     let script = MockTransport::new([
-        Ok(rotated_answer("a", "r1", 600)),
+        Ok(rotated_response("a", "r1", 600)),
         Err(cut()),
         Ok(Response::new(204, [], "")),
     ]);
@@ -187,7 +187,7 @@ fn not_revoked() -> Bench {
 }
 
 fn not_revoked_of(connection: Connection) -> Bench {
-    let bench = bench(connection, [Ok(rotated_answer("a", "r1", 600))]);
+    let bench = bench(connection, [Ok(rotated_response("a", "r1", 600))]);
     bench.client.token().unwrap();
     bench.script.push(Err(cut()));
     failure(&bench.client);
@@ -203,10 +203,10 @@ fn revocations(bench: &Bench) -> Vec<String> {
 #[test]
 fn a_login_over_a_grant_that_was_not_revoked_keeps_it_for_revocation() {
     let bench = not_revoked();
-    bench.script.push(Ok(rotated_answer("b", "s1", 600)));
+    bench.script.push(Ok(rotated_response("b", "s1", 600)));
     login(&bench.client).unwrap();
     // Neither a refresh nor another process loses the earlier grant.
-    bench.script.push(Ok(rotated_answer("c", "s2", 600)));
+    bench.script.push(Ok(rotated_response("c", "s2", 600)));
     assert_eq!(bench.client.refresh_now().unwrap().expose(), "c");
     let ok = || Ok(Response::new(200, [], ""));
     let again = bench_with(refreshing(), [ok(), ok()], bench.store);
@@ -224,7 +224,7 @@ fn a_login_over_a_grant_that_was_not_revoked_keeps_it_for_revocation() {
 #[test]
 fn only_the_grants_that_were_not_revoked_are_retried() {
     let bench = not_revoked();
-    bench.script.push(Ok(rotated_answer("b", "s1", 600)));
+    bench.script.push(Ok(rotated_response("b", "s1", 600)));
     login(&bench.client).unwrap();
     // The vendor revokes the earlier grant and not the new one.
     bench.script.push(Ok(Response::new(200, [], "")));
@@ -243,7 +243,7 @@ fn only_the_grants_that_were_not_revoked_are_retried() {
 #[test]
 fn an_earlier_grant_that_is_not_revoked_keeps_the_new_one_too() {
     let bench = not_revoked();
-    bench.script.push(Ok(rotated_answer("b", "s1", 600)));
+    bench.script.push(Ok(rotated_response("b", "s1", 600)));
     login(&bench.client).unwrap();
     bench.script.push(Err(cut()));
     failure(&bench.client);
@@ -254,7 +254,7 @@ fn an_earlier_grant_that_is_not_revoked_keeps_the_new_one_too() {
     assert_eq!(revocations(&bench), [form("r1"), form("r1"), form("s1")]);
     // With force, all revocations are tried, and the record is deleted whatever their outcomes.
     let bench = not_revoked();
-    bench.script.push(Ok(rotated_answer("b", "s1", 600)));
+    bench.script.push(Ok(rotated_response("b", "s1", 600)));
     login(&bench.client).unwrap();
     bench.script.push(Err(cut()));
     bench.script.push(Err(cut()));

@@ -12,7 +12,7 @@ use countersign_core::{
 };
 
 use crate::support::{
-    Bench, LimitedStore, PROFILE, bench_with, login, rotated_answer, token_answer,
+    Bench, LimitedStore, PROFILE, bench_with, login, rotated_response, token_response,
 };
 
 /// Acme with a tenant in every request, and a userinfo endpoint.
@@ -138,11 +138,11 @@ fn a_stored_token_goes_only_to_a_connection_that_would_send_the_same_request() {
         let store = store();
         let first = bench_with(
             same.clone(),
-            [Ok(token_answer("first", 600))],
+            [Ok(token_response("first", 600))],
             store.clone(),
         );
         assert_eq!(first.client.token().unwrap().expose(), "first");
-        let second = bench_with(other, [Ok(token_answer("second", 600))], store.clone());
+        let second = bench_with(other, [Ok(token_response("second", 600))], store.clone());
         assert_eq!(second.client.token().unwrap().expose(), "second");
         // A connection that would send the same request sends none.
         if second.client.connection().record_key() != same.record_key() {
@@ -156,7 +156,7 @@ fn a_stored_token_goes_only_to_a_connection_that_would_send_the_same_request() {
 #[test]
 fn a_profile_with_other_requests_gets_its_own_token() {
     let store = store();
-    let first = bench_with(app(&[]), [Ok(token_answer("first", 600))], store.clone());
+    let first = bench_with(app(&[]), [Ok(token_response("first", 600))], store.clone());
     first.client.token().unwrap();
     let text = PROFILE.replace(
         "[grants.client-credentials]\n",
@@ -167,14 +167,14 @@ fn a_profile_with_other_requests_gets_its_own_token() {
     let settings = Settings::from_pairs(settings).unwrap();
     let provider = countersign_core::from_profile(profile);
     let changed = Connection::new("mine", &settings, provider).unwrap();
-    let second = bench_with(changed, [Ok(token_answer("second", 600))], store);
+    let second = bench_with(changed, [Ok(token_response("second", 600))], store);
     assert_eq!(second.client.token().unwrap().expose(), "second");
 }
 
 #[test]
 fn changed_credentials_keep_the_stored_token() {
     let store = store();
-    let first = bench_with(app(&[]), [Ok(token_answer("first", 600))], store.clone());
+    let first = bench_with(app(&[]), [Ok(token_response("first", 600))], store.clone());
     first.client.token().unwrap();
     let rolled = app(&[("client_secret", "new"), ("client_auth", "basic")]);
     let second = bench_with(rolled, [], store);
@@ -191,12 +191,12 @@ fn another_audience_gets_its_token_from_the_same_rotating_grant() {
         let form = bench.script.forms()[0].clone();
         (token.expose().to_owned(), form)
     };
-    let (token, form) = ask("one", rotated_answer("a1", "r1", 600));
+    let (token, form) = ask("one", rotated_response("a1", "r1", 600));
     assert!(token == "a1" && form.contains("refresh_token=r0"), "{form}");
-    let (token, form) = ask("two", rotated_answer("a2", "r2", 600));
+    let (token, form) = ask("two", rotated_response("a2", "r2", 600));
     assert!(token == "a2" && form.contains("refresh_token=r1"), "{form}");
     // Back at the first audience, the grant continues, and the other audience's token is not used.
-    let (token, form) = ask("one", rotated_answer("a3", "r3", 600));
+    let (token, form) = ask("one", rotated_response("a3", "r3", 600));
     assert!(token == "a3" && form.contains("refresh_token=r2"), "{form}");
 }
 
@@ -204,8 +204,8 @@ fn another_audience_gets_its_token_from_the_same_rotating_grant() {
 fn a_rejected_token_for_another_audience_is_not_returned() {
     let store = store();
     let responses = [
-        Ok(rotated_answer("a1", "r1", 600)),
-        Ok(rotated_answer("a2", "r2", 600)),
+        Ok(rotated_response("a1", "r1", 600)),
+        Ok(rotated_response("a2", "r2", 600)),
     ];
     let one = bench_with(
         seeded("r0", &[("audience", "one")]),
@@ -215,7 +215,7 @@ fn a_rejected_token_for_another_audience_is_not_returned() {
     one.client.invalidate(&one.client.token().unwrap());
     let foreign = one.client.token().unwrap();
     assert_eq!(foreign.expose(), "a2");
-    let response = Ok(rotated_answer("b", "r3", 600));
+    let response = Ok(rotated_response("b", "r3", 600));
     let two = bench_with(seeded("r0", &[("audience", "two")]), [response], store);
     two.client.invalidate(&foreign);
     assert_eq!(two.client.token().unwrap().expose(), "b");
@@ -227,7 +227,7 @@ fn another_tenant_never_uses_a_grant_and_going_back_finds_it() {
     let one = by_login(&[("extra.tenant", "one")]);
     let first = bench_with(
         one.clone(),
-        [Ok(rotated_answer("a1", "r1", 600))],
+        [Ok(rotated_response("a1", "r1", 600))],
         store.clone(),
     );
     login(&first.client).unwrap();
@@ -244,11 +244,11 @@ fn another_tenant_never_uses_a_grant_and_going_back_finds_it() {
     // Another grant with the same connection name doesn't change it either.
     let app = bench_with(
         app(&[("extra.tenant", "one")]),
-        [Ok(token_answer("app's", 600))],
+        [Ok(token_response("app's", 600))],
         store.clone(),
     );
     assert_eq!(app.client.token().unwrap().expose(), "app's");
-    let back = bench_with(one, [Ok(rotated_answer("a2", "r2", 600))], store);
+    let back = bench_with(one, [Ok(rotated_response("a2", "r2", 600))], store);
     assert_eq!(back.client.token().unwrap().expose(), "a1");
     back.client.refresh_now().unwrap();
     assert!(back.script.forms()[0].contains("refresh_token=r1"));
@@ -259,7 +259,7 @@ fn another_tenant_never_uses_a_grant_and_going_back_finds_it() {
 fn a_login_with_other_parameters_is_another_grant() {
     let store = store();
     let one = by_login(&[("authorize.organization", "one")]);
-    let response = Ok(rotated_answer("a1", "r1", 600));
+    let response = Ok(rotated_response("a1", "r1", 600));
     login(&bench_with(one, [response], store.clone()).client).unwrap();
     for settings in [
         &[][..],
@@ -295,10 +295,10 @@ fn going_back_to_an_earlier_refresh_token_continues_its_grant() {
         bench.client.refresh_now().unwrap();
         bench.script.forms()[0].clone()
     };
-    assert!(ask("r0", rotated_answer("a1", "r1", 600)).contains("refresh_token=r0"));
-    assert!(ask("n0", rotated_answer("b1", "n1", 600)).contains("refresh_token=n0"));
+    assert!(ask("r0", rotated_response("a1", "r1", 600)).contains("refresh_token=r0"));
+    assert!(ask("n0", rotated_response("b1", "n1", 600)).contains("refresh_token=n0"));
     // `r0` is spent: sending it would end the grant.
-    assert!(ask("r0", rotated_answer("a2", "r2", 600)).contains("refresh_token=r1"));
+    assert!(ask("r0", rotated_response("a2", "r2", 600)).contains("refresh_token=r1"));
 }
 
 #[test]
@@ -335,11 +335,11 @@ fn a_durable_store_requires_a_connection_name() {
 fn another_login_has_another_identity() {
     let store = store();
     let responses = [
-        Ok(rotated_answer("a1", "r1", 600)),
+        Ok(rotated_response("a1", "r1", 600)),
         Ok(userinfo("ann")),
-        Ok(rotated_answer("b1", "s1", 600)),
+        Ok(rotated_response("b1", "s1", 600)),
         Ok(userinfo("bob")),
-        Ok(rotated_answer("b2", "s2", 600)),
+        Ok(rotated_response("b2", "s2", 600)),
     ];
     let Bench { client, clock, .. } = bench_with(by_login(&[]), responses, store);
     let user = || client.identity().unwrap()["user"].clone();
@@ -357,13 +357,13 @@ fn an_identity_is_not_stored_for_a_later_login() {
     let store = store();
     let ann = bench_with(
         by_login(&[]),
-        [Ok(rotated_answer("a1", "r1", 600)), Ok(userinfo("ann"))],
+        [Ok(rotated_response("a1", "r1", 600)), Ok(userinfo("ann"))],
         store.clone(),
     );
     login(&ann.client).unwrap();
     let bob = bench_with(
         by_login(&[]),
-        [Ok(rotated_answer("b1", "s1", 600)), Ok(userinfo("bob"))],
+        [Ok(rotated_response("b1", "s1", 600)), Ok(userinfo("bob"))],
         store.clone(),
     );
     login(&bob.client).unwrap();
@@ -378,7 +378,7 @@ fn an_identity_is_not_stored_for_a_later_login() {
 fn another_refresh_token_or_account_has_another_identity() {
     let store = store();
     let user = |connection: Connection, name: &str| {
-        let responses = [Ok(rotated_answer("a", "r", 600)), Ok(userinfo(name))];
+        let responses = [Ok(rotated_response("a", "r", 600)), Ok(userinfo(name))];
         let bench = bench_with(connection, responses, store.clone());
         bench.client.refresh_now().unwrap();
         bench.client.identity().unwrap()
@@ -426,9 +426,9 @@ fn an_older_grant_in_the_fallback_store_does_not_undo_a_login() {
         (client, script)
     };
     let (first, _) = machine(vec![
-        Ok(rotated_answer("a1", "r1", 600)),
-        Ok(rotated_answer("a2", "r2", 600)),
-        Ok(rotated_answer("a3", "r3", 600)),
+        Ok(rotated_response("a1", "r1", 600)),
+        Ok(rotated_response("a2", "r2", 600)),
+        Ok(rotated_response("a3", "r3", 600)),
     ]);
     login(&first).unwrap();
     first.refresh_now().unwrap();
@@ -441,13 +441,13 @@ fn an_older_grant_in_the_fallback_store_does_not_undo_a_login() {
         by_login(&[]),
         [
             Ok(Response::new(200, [], "")),
-            Ok(rotated_answer("b1", "s1", 600)),
+            Ok(rotated_response("b1", "s1", 600)),
         ],
         store.clone(),
     );
     elsewhere.client.forget().unwrap();
     login(&elsewhere.client).unwrap();
-    let (third, script) = machine(vec![Ok(rotated_answer("b2", "s2", 600))]);
+    let (third, script) = machine(vec![Ok(rotated_response("b2", "s2", 600))]);
     assert_eq!(third.refresh_now().unwrap().expose(), "b2");
     assert!(script.forms()[0].contains("refresh_token=s1"));
 }
@@ -483,7 +483,7 @@ fn an_earlier_versions_record_is_used_only_if_it_certainly_belongs_to_the_connec
     // The record started with the refresh token of the settings.
     let store = store();
     let old = record_of_an_earlier_version(store.as_ref(), "r0");
-    let responses = [Ok(rotated_answer("new", "r8", 600)), Ok(userinfo("bob"))];
+    let responses = [Ok(rotated_response("new", "r8", 600)), Ok(userinfo("bob"))];
     let bench = bench_with(seeded("r0", &[]), responses, store.clone());
     // Its access token and its identity may be another tenant's, so they are not used.
     assert_eq!(bench.client.token().unwrap().expose(), "new");
@@ -506,7 +506,7 @@ fn an_earlier_versions_record_is_used_only_if_it_certainly_belongs_to_the_connec
 fn a_record_names_its_settings_without_secrets() {
     let record = |changes: &[(&str, &str)]| {
         let store = store();
-        let bench = bench_with(app(changes), [Ok(token_answer("a", 600))], store.clone());
+        let bench = bench_with(app(changes), [Ok(token_response("a", 600))], store.clone());
         bench.client.token().unwrap();
         let key = bench.client.connection().record_key();
         let value = store.load(&key).unwrap().unwrap().value.unwrap();

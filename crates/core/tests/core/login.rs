@@ -8,7 +8,7 @@ use countersign_core::{
     Connection, ErrorKind, Grant, Listener, Login, SystemRandom, Url, Verdict, pkce,
 };
 
-use crate::support::{Bench, bench, connection, rotated_answer};
+use crate::support::{Bench, bench, connection, rotated_response};
 
 fn by_login(redirect_uri: &str) -> Connection {
     connection([
@@ -57,7 +57,7 @@ fn a_login_url_is_complete_and_has_a_new_state_and_challenge() {
 fn the_code_verifier_matches_the_challenge() {
     let Bench { client, script, .. } = bench(
         by_login("https://app.example/cb"),
-        [Ok(rotated_answer("a", "r1", 600))],
+        [Ok(rotated_response("a", "r1", 600))],
     );
     let login = client.start_login(None).unwrap();
     let query = format!("code=c%252B%3D&state={}", parameter(login.url(), "state"));
@@ -156,7 +156,7 @@ fn a_callback_from_another_server_is_rejected_without_using_its_code() {
         (&at_base, other, None),
         (&at_base, RIGHT, Some("`iss` is")),
     ] {
-        let client = bench(connection.clone(), [Ok(rotated_answer("a", "r1", 600))]);
+        let client = bench(connection.clone(), [Ok(rotated_response("a", "r1", 600))]);
         let login = client.client.start_login(None).unwrap();
         let state = parameter(login.url(), "state");
         let callback = format!("code=c&state={state}&{iss}");
@@ -299,9 +299,9 @@ fn the_browser_shows_that_the_exchange_failed() {
             )
         });
         let failed: Result<(), _> = listener.wait(&login, Duration::from_secs(20), |_| {
-            Err(countersign_core::Error::new(ErrorKind::Refused, "canary"))
+            Err(countersign_core::Error::new(ErrorKind::Rejected, "canary"))
         });
-        assert_eq!(failed.unwrap_err().kind(), ErrorKind::Refused);
+        assert_eq!(failed.unwrap_err().kind(), ErrorKind::Rejected);
         let page = visitor.join().unwrap();
         assert!(page.contains("did not succeed") && !page.contains("canary"));
     });

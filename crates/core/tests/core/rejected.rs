@@ -8,7 +8,7 @@ use countersign_core::{
 };
 
 use crate::support::{
-    Bench, bench, bench_with, client_credentials, cut, refreshing, rotated_answer, token_answer,
+    Bench, bench, bench_with, client_credentials, cut, refreshing, rotated_response, token_response,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -24,7 +24,7 @@ fn call_rejecting_api(client: &Client, times: usize) -> String {
 }
 
 fn responses(count: usize) -> Vec<Result<Response, SendError>> {
-    let response = |n| Ok(rotated_answer(&format!("a{n}"), &format!("r{n}"), 3600));
+    let response = |n| Ok(rotated_response(&format!("a{n}"), &format!("r{n}"), 3600));
     (1..=count).map(response).collect()
 }
 
@@ -79,7 +79,7 @@ fn another_clients_newer_token_is_preferred_to_the_rejected_one() {
     assert_eq!(call_rejecting_api(&client, 2), "a2");
     let other = bench_with(
         refreshing(),
-        [Ok(rotated_answer("b", "r3", 3600))],
+        [Ok(rotated_response("b", "r3", 3600))],
         Arc::clone(&store),
     );
     other.client.refresh_now().unwrap();
@@ -90,9 +90,9 @@ fn another_clients_newer_token_is_preferred_to_the_rejected_one() {
 #[test]
 fn a_rejected_token_that_expires_soon_is_replaced() {
     let responses = [
-        Ok(token_answer("a", 3600)),
-        Ok(token_answer("b", 5)),
-        Ok(token_answer("c", 3600)),
+        Ok(token_response("a", 3600)),
+        Ok(token_response("b", 5)),
+        Ok(token_response("c", 3600)),
     ];
     let bench = bench(client_credentials(), responses);
     assert_eq!(call_rejecting_api(&bench.client, 3), "b");
@@ -162,7 +162,11 @@ fn no_failure_after_a_logout_elsewhere_returns_the_old_token() {
         (Ok(Response::new(200, [], "")), refreshing()),
     ] {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
-        let responses = [Ok(rotated_answer("a1", "r1", 3600)), Err(cut()), Err(cut())];
+        let responses = [
+            Ok(rotated_response("a1", "r1", 3600)),
+            Err(cut()),
+            Err(cut()),
+        ];
         let first = bench_with(connection.clone(), responses, Arc::clone(&store));
         assert_eq!(first.client.token().unwrap().expose(), "a1");
         let other = bench_with(connection, [revocation], store);

@@ -10,7 +10,7 @@ use countersign_core::{
 use tempfile::TempDir;
 
 use crate::openssl::{openssl, openssl_text};
-use crate::support::{NOW, provider, refusal, token_answer};
+use crate::support::{NOW, provider, rejection, token_response};
 
 /// Returns the response to a request with this form.
 type Respond = Box<dyn FnMut(&str) -> Response + Send>;
@@ -31,7 +31,7 @@ impl Vendor {
 
     /// Returns a vendor that responds to every request with a token.
     fn lenient() -> Arc<Self> {
-        Self::new(|_| token_answer("a", 3600))
+        Self::new(|_| token_response("a", 3600))
     }
 
     fn forms(&self) -> Vec<String> {
@@ -255,9 +255,9 @@ fn files_are_read_again_once_when_the_server_rejects_the_credentials() {
     let vendor = Vendor::new(move |form| match form.ends_with("=one") {
         true => {
             std::fs::write(&path, "two").unwrap();
-            refusal(401, "invalid_client")
+            rejection(401, "invalid_client")
         }
-        false => token_answer("a", 3600),
+        false => token_response("a", 3600),
     });
     let (client, _) = client(files.with_secret(), &vendor);
     assert_eq!(client.token().unwrap().expose(), "a");
@@ -268,7 +268,7 @@ fn files_are_read_again_once_when_the_server_rejects_the_credentials() {
 fn rejected_credentials_are_not_sent_again_if_the_files_are_unchanged() {
     let files = Files::new();
     files.replace("secret", "one");
-    let vendor = Vendor::new(|_| refusal(401, "invalid_client"));
+    let vendor = Vendor::new(|_| rejection(401, "invalid_client"));
     let (client, _) = client(files.with_secret(), &vendor);
     let error = client.token().unwrap_err();
     assert_eq!(error.oauth_error(), Some("invalid_client"));
@@ -284,9 +284,9 @@ fn a_single_use_refresh_token_is_not_sent_again_with_other_credentials() {
     let vendor = Vendor::new(move |form| match form.contains("client_secret=one") {
         true => {
             std::fs::write(&path, "two").unwrap();
-            refusal(401, "invalid_client")
+            rejection(401, "invalid_client")
         }
-        false => token_answer("a", 3600),
+        false => token_response("a", 3600),
     });
     let connection = files.connection([
         ("grant", "refresh-token"),

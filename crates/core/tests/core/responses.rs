@@ -11,7 +11,7 @@ use countersign_core::{
 
 use crate::support::{
     Bench, MockTransport, PROFILE, bench, bench_with, client_credentials, connection, refreshing,
-    rotated_answer, token_answer,
+    rotated_response, token_response,
 };
 
 fn response(status: u16, body: &str) -> Response {
@@ -22,7 +22,7 @@ fn response(status: u16, body: &str) -> Response {
 fn a_400_without_a_code_does_not_end_the_grant() {
     let Bench { client, script, .. } = bench(
         refreshing(),
-        [Ok(response(400, "")), Ok(rotated_answer("a", "r1", 600))],
+        [Ok(response(400, "")), Ok(rotated_response("a", "r1", 600))],
     );
     let error = client.token().unwrap_err();
     assert_eq!(error.verdict(), Verdict::Reauthorize);
@@ -50,7 +50,7 @@ fn a_redirect_of_a_refresh_spends_nothing() {
         let moved = Response::new(status, [("Location", "https://new.example/t?s=canary")], "");
         let Bench { client, script, .. } = bench(
             refreshing(),
-            [Ok(moved), Ok(rotated_answer("a", "r1", 600))],
+            [Ok(moved), Ok(rotated_response("a", "r1", 600))],
         );
         let error = client.token().unwrap_err();
         assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error:?}");
@@ -60,7 +60,7 @@ fn a_redirect_of_a_refresh_spends_nothing() {
         // The response isn't lost, so the next refresh is an ordinary one.
         assert_eq!(client.token().unwrap().expose(), "a");
         assert!(script.forms()[1].ends_with("refresh_token=r0"));
-        assert!(!format!("{:?}", client.events().unwrap()).contains("AnswerLost"));
+        assert!(!format!("{:?}", client.events().unwrap()).contains("ResponseLost"));
     }
 }
 
@@ -69,7 +69,7 @@ fn a_redirected_revocation_names_the_target() {
     let moved = Response::new(302, [("Location", "https://new.example/login")], "");
     let bench = bench(
         refreshing(),
-        [Ok(rotated_answer("a", "r1", 600)), Ok(moved)],
+        [Ok(rotated_response("a", "r1", 600)), Ok(moved)],
     );
     bench.client.token().unwrap();
     let failed = match bench.client.forget() {
@@ -108,7 +108,7 @@ fn an_excessive_wait_is_reported_but_limited() {
     let wait = client.token().unwrap_err().retry_after().unwrap();
     assert!(wait > Duration::from_secs(90 * 365 * 86400), "{wait:?}");
     clock.advance(Duration::from_secs(27 * 3600));
-    script.push(Ok(rotated_answer("a", "r1", 600)));
+    script.push(Ok(rotated_response("a", "r1", 600)));
     assert_eq!(client.token().unwrap().expose(), "a");
 }
 
@@ -169,7 +169,10 @@ fn an_unsupported_token_keeps_its_refresh_token() {
     let bound = r#"{"access_token":"t","token_type":"DPoP","refresh_token":"r1"}"#;
     let Bench { client, script, .. } = bench(
         refreshing(),
-        [Ok(response(200, bound)), Ok(rotated_answer("a", "r2", 600))],
+        [
+            Ok(response(200, bound)),
+            Ok(rotated_response("a", "r2", 600)),
+        ],
     );
     let error = client.token().unwrap_err();
     assert_eq!(error.verdict(), Verdict::FixConfiguration);
@@ -198,7 +201,7 @@ fn rows_match_any_status_and_make_a_200_an_error() {
         hint = "seven"
         [[errors]]
         status = 418
-        kind = "refused"
+        kind = "rejected"
         setting = "scopes"
         hint = "a teapot"
         [[errors]]
@@ -356,7 +359,7 @@ fn the_error_of_a_resource_does_not_contain_the_token() {
     let own = Connection::new("mine", &settings, Arc::new(WithUserinfo(profile))).unwrap();
     let said = r#"{"errorCode":"E9","message":"no such thing as canary!token"}"#;
     let script = MockTransport::new([
-        Ok(token_answer("canary!token", 600)),
+        Ok(token_response("canary!token", 600)),
         Ok(response(404, said)),
     ]);
     let client = Client::builder(own)
@@ -497,7 +500,7 @@ fn a_token_is_read_in_any_character_encoding_and_as_a_form() {
     let form = b"access_token=a&refresh_token=r1&expires_in=60".to_vec();
     for body in [utf16, latin1, form] {
         let response = Response::new(200, [("Content-Type", "text/plain")], body);
-        let responses = [Ok(response), Ok(rotated_answer("a2", "r2", 600))];
+        let responses = [Ok(response), Ok(rotated_response("a2", "r2", 600))];
         let Bench { client, script, .. } = bench(refreshing(), responses);
         let token = client.token().unwrap();
         assert_eq!(token.expose(), "a");
@@ -509,7 +512,10 @@ fn a_token_is_read_in_any_character_encoding_and_as_a_form() {
 #[test]
 fn the_new_refresh_token_of_a_malformed_form_is_kept() {
     let form = "access_token=a&access_token=b&refresh_token=r1";
-    let responses = [Ok(response(200, form)), Ok(rotated_answer("a2", "r2", 600))];
+    let responses = [
+        Ok(response(200, form)),
+        Ok(rotated_response("a2", "r2", 600)),
+    ];
     let Bench { client, script, .. } = bench(refreshing(), responses);
     assert_eq!(client.token().unwrap_err().verdict(), Verdict::Retry);
     client.token().unwrap();

@@ -11,8 +11,8 @@ use countersign_core::{
 };
 
 use crate::support::{
-    Bench, LimitedStore, MockTransport, bench, bench_with, connection, cut, refreshing, refusal,
-    rotated_answer,
+    Bench, LimitedStore, MockTransport, bench, bench_with, connection, cut, refreshing, rejection,
+    rotated_response,
 };
 
 /// Panics on the refresh thread at a point, like a crash: the rest of the refresh doesn't happen.
@@ -60,7 +60,7 @@ fn after_a_crash_before_sending_the_token_is_not_lost() {
         // The next client waits until the intended request can no longer arrive.
         clock.advance(Duration::from_secs(31));
         let next = Client::builder(refreshing())
-            .transport(MockTransport::new([Ok(rotated_answer("a", "r1", 600))]))
+            .transport(MockTransport::new([Ok(rotated_response("a", "r1", 600))]))
             .store(store)
             .clock(clock)
             .build()
@@ -103,7 +103,7 @@ fn a_token_that_reached_the_fallback_store_during_the_wait_is_used() {
             .build()
             .unwrap()
     };
-    let script = MockTransport::new([Ok(rotated_answer("a", "r1", 600))]);
+    let script = MockTransport::new([Ok(rotated_response("a", "r1", 600))]);
     let first = client(Arc::clone(&fallback), &script);
     assert_eq!(first.token().unwrap().expose(), "a");
     store.accept_all();
@@ -122,17 +122,17 @@ fn a_token_that_reached_the_fallback_store_during_the_wait_is_used() {
 
 #[test]
 fn after_a_crash_with_the_response_received_one_request_determines_the_outcome() {
-    for point in [Point::Answered, Point::BeforePersist] {
+    for point in [Point::Received, Point::BeforePersist] {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let clock = Arc::new(ManualClock::at(crate::support::NOW));
         crashed_at(
             point,
             &store,
             &clock,
-            &MockTransport::new([Ok(rotated_answer("a", "r1", 600))]),
+            &MockTransport::new([Ok(rotated_response("a", "r1", 600))]),
         );
         clock.advance(Duration::from_secs(31));
-        let script = MockTransport::new([Ok(refusal(400, "invalid_grant"))]);
+        let script = MockTransport::new([Ok(rejection(400, "invalid_grant"))]);
         let next = || {
             Client::builder(refreshing())
                 .transport(script.clone())
@@ -180,7 +180,7 @@ fn after_a_crash_with_the_token_durable_no_request_is_sent() {
             point,
             &store,
             &clock,
-            &MockTransport::new([Ok(rotated_answer("a", "r1", 600))]),
+            &MockTransport::new([Ok(rotated_response("a", "r1", 600))]),
         );
         let next = Client::builder(refreshing())
             .transport(MockTransport::new([]))
@@ -204,7 +204,7 @@ fn a_lost_response_is_resolved_by_one_request_after_its_deadline() {
     assert_eq!(error.verdict(), Verdict::OutcomeUnknown);
     // The server had not received the first request, so the second one returns a token.
     bench.clock.advance(Duration::from_secs(31));
-    bench.script.push(Ok(rotated_answer("a", "r1", 600)));
+    bench.script.push(Ok(rotated_response("a", "r1", 600)));
     assert_eq!(bench.client.token().unwrap().expose(), "a");
     assert_eq!(bench.script.forms().len(), 2);
 }
@@ -218,7 +218,7 @@ fn a_valid_access_token_is_used_up_before_a_lost_response_is_resolved() {
         ..
     } = bench(
         refreshing(),
-        [Ok(rotated_answer("a", "r1", 600)), Err(cut())],
+        [Ok(rotated_response("a", "r1", 600)), Err(cut())],
     );
     client.token().unwrap();
     clock.advance(Duration::from_secs(560));
@@ -229,7 +229,7 @@ fn a_valid_access_token_is_used_up_before_a_lost_response_is_resolved() {
     }
     assert_eq!(script.forms().len(), 2);
     clock.advance(Duration::from_secs(10));
-    script.push(Ok(rotated_answer("b", "r2", 600)));
+    script.push(Ok(rotated_response("b", "r2", 600)));
     assert_eq!(client.token().unwrap().expose(), "b");
     assert_eq!(script.forms().len(), 3);
 }
@@ -239,7 +239,7 @@ fn a_rejection_without_a_lost_response_ends_the_grant_and_is_stored() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let first = bench_with(
         refreshing(),
-        [Ok(refusal(400, "invalid_grant"))],
+        [Ok(rejection(400, "invalid_grant"))],
         Arc::clone(&store),
     );
     let error = first.client.token().unwrap_err();
@@ -260,7 +260,7 @@ fn a_rejection_without_a_lost_response_ends_the_grant_and_is_stored() {
     );
     assert!(error.hint().unwrap().contains("refresh_token"), "{error:?}");
     // A forced refresh sends it, because the vendor may have reinstated the user.
-    second.script.push(Ok(rotated_answer("a", "r1", 600)));
+    second.script.push(Ok(rotated_response("a", "r1", 600)));
     assert_eq!(second.client.refresh_now().unwrap().expose(), "a");
 }
 
@@ -283,12 +283,12 @@ fn an_ended_grant_is_tried_once_more_with_other_credentials() {
         bench.script.forms().len()
     };
     // Some vendors respond like this to a wrong secret.
-    let wrong = with_secret("wrong", vec![refusal(400, "invalid_grant")]);
+    let wrong = with_secret("wrong", vec![rejection(400, "invalid_grant")]);
     assert_eq!(requests(&wrong), 1);
     assert_eq!(requests(&with_secret("wrong", vec![])), 0);
-    let other = with_secret("other", vec![refusal(400, "invalid_grant")]);
+    let other = with_secret("other", vec![rejection(400, "invalid_grant")]);
     assert_eq!((requests(&other), requests(&other)), (1, 1));
-    let right = with_secret("right", vec![rotated_answer("a", "r1", 600)]);
+    let right = with_secret("right", vec![rotated_response("a", "r1", 600)]);
     assert_eq!(right.client.token().unwrap().expose(), "a");
 }
 
@@ -302,8 +302,8 @@ fn a_rejection_for_another_reason_keeps_the_token() {
     } = bench(
         refreshing(),
         [
-            Ok(refusal(401, "invalid_client")),
-            Ok(rotated_answer("a", "r1", 600)),
+            Ok(rejection(401, "invalid_client")),
+            Ok(rotated_response("a", "r1", 600)),
         ],
     );
     assert_eq!(
@@ -333,14 +333,14 @@ fn retry_after_is_shared_through_the_store() {
     );
     assert!(error.retry_after().unwrap() >= Duration::from_secs(60));
     second.clock.advance(Duration::from_secs(61));
-    second.script.push(Ok(rotated_answer("a", "r1", 600)));
+    second.script.push(Ok(rotated_response("a", "r1", 600)));
     assert_eq!(second.client.token().unwrap().expose(), "a");
 }
 
 #[test]
 fn the_history_has_the_last_eight_events_without_a_token() {
     let responses = (1..=6).map(|n| {
-        Ok(rotated_answer(
+        Ok(rotated_response(
             "access-canary",
             &format!("refresh-canary-{n}"),
             600,
@@ -391,7 +391,7 @@ fn with_a_lagging_clock(lag_ms: i64) -> (Client, Arc<Lagging>, Arc<MockTransport
         clock: ManualClock::at(crate::support::NOW),
         lag_ms,
     });
-    let script = MockTransport::new([Ok(rotated_answer("a", "r1", 2))]);
+    let script = MockTransport::new([Ok(rotated_response("a", "r1", 2))]);
     let client = Client::builder(refreshing())
         .transport(script.clone())
         .clock(clock.clone())
@@ -419,7 +419,7 @@ fn an_expired_token_is_not_fresh_if_the_coarse_clock_lags() {
     let (client, clock, script) = with_a_lagging_clock(4);
     clock.clock.advance(Duration::from_secs(2));
     assert!(client.fresh().is_none());
-    script.push(Ok(rotated_answer("b", "r2", 2)));
+    script.push(Ok(rotated_response("b", "r2", 2)));
     assert_eq!(client.token().unwrap().expose(), "b");
 }
 
@@ -437,7 +437,7 @@ impl Transport for Slow {
 #[test]
 fn a_token_that_expired_before_its_response_is_stored_but_not_returned() {
     let clock = Arc::new(ManualClock::at(crate::support::NOW));
-    let script = MockTransport::new([Ok(rotated_answer("a", "r1", 2))]);
+    let script = MockTransport::new([Ok(rotated_response("a", "r1", 2))]);
     let client = Client::builder(refreshing())
         .transport(Arc::new(Slow(clock.clone(), script.clone())))
         .clock(clock.clone())
@@ -451,7 +451,7 @@ fn a_token_that_expired_before_its_response_is_stored_but_not_returned() {
         "a second call during the pause sends nothing"
     );
     clock.advance(Duration::from_secs(1));
-    script.push(Ok(rotated_answer("b", "r2", 600)));
+    script.push(Ok(rotated_response("b", "r2", 600)));
     assert_eq!(client.token().unwrap().expose(), "b");
     assert!(script.forms()[1].contains("r1"));
 }
@@ -463,10 +463,10 @@ fn setting_the_wall_clock_back_does_not_make_a_stored_token_young_again() {
         clock,
         script,
         ..
-    } = bench(refreshing(), [Ok(rotated_answer("a", "r1", 600))]);
+    } = bench(refreshing(), [Ok(rotated_response("a", "r1", 600))]);
     client.token().unwrap();
     clock.advance(Duration::from_secs(600));
     clock.set_wall(crate::support::NOW - 30);
-    script.push(Ok(rotated_answer("b", "r2", 600)));
+    script.push(Ok(rotated_response("b", "r2", 600)));
     assert_eq!(client.token().unwrap().expose(), "b");
 }

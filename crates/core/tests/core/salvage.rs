@@ -3,7 +3,7 @@
 use countersign_core::{ErrorKind, Response, Verdict, What};
 
 use crate::support::{
-    bench, bench_with, by_assertion_or_login, connection, refreshing, refusal, rotated_answer,
+    bench, bench_with, by_assertion_or_login, connection, refreshing, rejection, rotated_response,
 };
 
 const MALFORMED: &[&str] = &[
@@ -32,7 +32,7 @@ fn the_new_refresh_token_of_a_malformed_response_is_sent_next() {
         // The token is durable: another process sends it, without resolving an unknown outcome.
         let again = bench_with(
             refreshing(),
-            [Ok(rotated_answer("a2", "r2", 600))],
+            [Ok(rotated_response("a2", "r2", 600))],
             bench.store,
         );
         assert_eq!(again.client.token().unwrap().expose(), "a2", "{body}");
@@ -47,7 +47,7 @@ fn the_new_refresh_token_of_a_malformed_response_is_sent_next() {
 fn the_same_client_can_retry_at_once() {
     let responses = [
         Ok(malformed(MALFORMED[0])),
-        Ok(rotated_answer("a2", "r2", 600)),
+        Ok(rotated_response("a2", "r2", 600)),
     ];
     let bench = bench(refreshing(), responses);
     bench.client.token().unwrap_err();
@@ -76,9 +76,9 @@ fn malformed_responses_cost_one_request_per_call() {
 #[test]
 fn the_old_access_token_is_used_while_it_is_valid() {
     let responses = [
-        Ok(rotated_answer("a1", "r1", 600)),
+        Ok(rotated_response("a1", "r1", 600)),
         Ok(malformed(r#"{"expires_in":3600,"refresh_token":"r2"}"#)),
-        Ok(rotated_answer("a3", "r3", 600)),
+        Ok(rotated_response("a3", "r3", 600)),
     ];
     let bench = bench(refreshing(), responses);
     bench.client.token().unwrap();
@@ -98,7 +98,7 @@ fn a_login_with_a_malformed_response_is_not_lost() {
         let error = bench.client.complete_login(&login, &query).unwrap_err();
         assert_eq!(error.verdict(), Verdict::Retry, "{body}: {error:?}");
         assert_eq!(error.url(), None);
-        bench.script.push(Ok(rotated_answer("a2", "r2", 600)));
+        bench.script.push(Ok(rotated_response("a2", "r2", 600)));
         assert_eq!(bench.client.token().unwrap().expose(), "a2", "{body}");
         assert!(bench.script.forms()[1].contains("refresh_token=r1"));
     }
@@ -107,9 +107,9 @@ fn a_login_with_a_malformed_response_is_not_lost() {
 #[test]
 fn a_login_with_a_malformed_response_replaces_the_previous_one() {
     let responses = [
-        Ok(rotated_answer("old", "r-old", 600)),
+        Ok(rotated_response("old", "r-old", 600)),
         Ok(malformed(MALFORMED[0])),
-        Ok(refusal(503, "down")),
+        Ok(rejection(503, "down")),
     ];
     let bench = bench(by_assertion_or_login(), responses);
     for _ in 0..2 {

@@ -9,7 +9,7 @@ use countersign_core::{
 };
 
 use crate::support::{
-    MockTransport, connection, cut, login, refusal, rotated_answer, token_answer,
+    MockTransport, connection, cut, login, rejection, rotated_response, token_response,
 };
 
 /// Notes in memory instead of files.
@@ -90,7 +90,7 @@ fn a_note_that_cannot_be_written_is_a_warning() {
     let warnings = Arc::new(Mutex::new(Vec::new()));
     let reported = Arc::clone(&warnings);
     let client = Client::builder(with(&[]))
-        .transport(MockTransport::new([Ok(rotated_answer("a", "r1", 600))]))
+        .transport(MockTransport::new([Ok(rotated_response("a", "r1", 600))]))
         .spent_seeds(Arc::new(NoNotes))
         .store(lost())
         .on_warning(move |warning| reported.lock().unwrap().push(warning.message().to_owned()))
@@ -108,11 +108,11 @@ fn a_note_that_cannot_be_written_is_a_warning() {
 fn a_spent_seed_is_not_sent_after_the_store_was_lost() {
     let notes = Arc::new(Notes::default());
     let store = lost();
-    let response = Ok(rotated_answer("a", "r1", 600));
+    let response = Ok(rotated_response("a", "r1", 600));
     let (first, _) = client(with(&[]), &notes, store.clone(), vec![response]);
     first.token().unwrap();
     // With its store, the grant works after a restart.
-    let response = Ok(rotated_answer("b", "r2", 600));
+    let response = Ok(rotated_response("b", "r2", 600));
     let (again, script) = client(with(&[]), &notes, store, vec![response]);
     again.refresh_now().unwrap();
     assert!(script.forms()[0].contains("refresh_token=r1"));
@@ -134,13 +134,13 @@ fn a_spent_seed_is_not_sent_after_the_store_was_lost() {
         assert!(script.forms().is_empty());
     }
     // A new refresh token or a login overrides that.
-    let response = Ok(rotated_answer("n", "n1", 600));
+    let response = Ok(rotated_response("n", "n1", 600));
     let other = with(&[("refresh_token", "n0")]);
     let (other, _) = client(other, &notes, lost(), vec![response]);
     other.token().unwrap();
     let responses = vec![
-        Ok(rotated_answer("l", "l1", 600)),
-        Ok(rotated_answer("m", "l2", 600)),
+        Ok(rotated_response("l", "l1", 600)),
+        Ok(rotated_response("m", "l2", 600)),
     ];
     let (person, script) = client(with(&[]), &notes, lost(), responses);
     login(&person).unwrap();
@@ -148,7 +148,7 @@ fn a_spent_seed_is_not_sent_after_the_store_was_lost() {
     assert!(script.forms()[1].contains("refresh_token=l1"));
     // So does removing the note.
     notes.0.lock().unwrap().clear();
-    let response = Ok(rotated_answer("c", "r9", 600));
+    let response = Ok(rotated_response("c", "r9", 600));
     let (last, script) = client(with(&[]), &notes, lost(), vec![response]);
     last.token().unwrap();
     assert!(script.forms()[0].contains("refresh_token=r0"));
@@ -158,15 +158,15 @@ fn a_spent_seed_is_not_sent_after_the_store_was_lost() {
 fn a_seed_is_noted_only_if_it_may_be_spent() {
     let not_sent = || SendError::NotSent(Error::new(ErrorKind::Connect, "no route"));
     for (response, noted) in [
-        (Ok(rotated_answer("a", "r1", 600)), true),
+        (Ok(rotated_response("a", "r1", 600)), true),
         // The outcome is unknown, or the token was spent.
         (Err(cut()), true),
-        (Ok(refusal(400, "invalid_grant")), true),
+        (Ok(rejection(400, "invalid_grant")), true),
         // The token is still valid.
-        (Ok(rotated_answer("a", "r0", 600)), false),
-        (Ok(token_answer("a", 600)), false),
+        (Ok(rotated_response("a", "r0", 600)), false),
+        (Ok(token_response("a", 600)), false),
         (Err(not_sent()), false),
-        (Ok(refusal(401, "invalid_client")), false),
+        (Ok(rejection(401, "invalid_client")), false),
     ] {
         let notes = Arc::new(Notes::default());
         let shown = format!("{response:?}");
@@ -196,7 +196,7 @@ fn a_seed_with_an_unknown_outcome_stays_noted_if_the_next_attempt_is_not_sent() 
 fn the_seed_is_not_sent_again_after_a_logout() {
     let notes = Arc::new(Notes::default());
     let responses = vec![
-        Ok(rotated_answer("a", "r1", 600)),
+        Ok(rotated_response("a", "r1", 600)),
         Ok(Response::new(200, [], "")),
     ];
     let (client, script) = client(with(&[]), &notes, lost(), responses);

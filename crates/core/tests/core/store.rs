@@ -13,7 +13,7 @@ use countersign_store_conformance::Intercepted;
 
 use crate::support::{
     MockTransport, bench_with, by_assertion, client_credentials, connection, refreshing,
-    rotated_answer, token_answer,
+    rotated_response, token_response,
 };
 
 #[test]
@@ -83,7 +83,7 @@ fn a_permanent_error_of_the_store_says_what_to_fix() {
                 Err(_) => Swap::Unavailable(read_only()),
             }
         });
-        let responses = [Ok(rotated_answer("a", "r1", 600))];
+        let responses = [Ok(rotated_response("a", "r1", 600))];
         let bench = bench_with(refreshing(), responses, Arc::new(store));
         let error = bench.client.token().unwrap_err();
         assert_eq!(
@@ -106,7 +106,7 @@ fn a_logout_deletes_damaged_records() {
     let store = Arc::new(FileStore::open(&folder).unwrap());
     let bench = bench_with(
         refreshing(),
-        [Ok(rotated_answer("a", "refresh-1", 600))],
+        [Ok(rotated_response("a", "refresh-1", 600))],
         store,
     );
     bench.client.token().unwrap();
@@ -195,9 +195,9 @@ fn a_grant_that_needs_no_store_works_without_one() {
             below: MemoryStore::new(),
         });
         let script = MockTransport::new([
-            Ok(token_answer("a", 3600)),
-            Ok(token_answer("b", 3600)),
-            Ok(token_answer("c", 3600)),
+            Ok(token_response("a", 3600)),
+            Ok(token_response("b", 3600)),
+            Ok(token_response("c", 3600)),
         ]);
         let opens = Arc::clone(&store);
         let client = Client::builder(connection)

@@ -6,8 +6,8 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use countersign_core::testing;
 pub(crate) use countersign_core::testing::{
-    MockTransport, NOW, PROFILE, error_response as refusal, provider,
-    rotated_response as rotated_answer, token_response as token_answer,
+    MockTransport, NOW, PROFILE, error_response as rejection, provider, rotated_response,
+    token_response,
 };
 use countersign_core::{
     Client, Connection, Error, ErrorKind, ManualClock, MemoryStore, Response, SendError, Settings,

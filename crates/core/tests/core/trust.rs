@@ -16,7 +16,7 @@ use rcgen::{
 };
 
 use crate::openssl::openssl;
-use crate::support::{MockTransport, client_credentials, token_answer};
+use crate::support::{MockTransport, client_credentials, token_response};
 
 /// A root, an intermediate authority and a server certificate, each in a PEM file.
 pub(crate) struct Chain {
@@ -426,7 +426,7 @@ fn a_client_reports_its_transports_warning() {
     }
     let warnings: Arc<Mutex<Vec<Error>>> = Arc::default();
     let reported = Arc::clone(&warnings);
-    let script = MockTransport::new([Ok(token_answer("a", 600))]);
+    let script = MockTransport::new([Ok(token_response("a", 600))]);
     let client = Client::builder(client_credentials())
         .transport(Arc::new(Warning(script)))
         .on_warning(move |warning| reported.lock().unwrap().push(warning.clone()))

@@ -8,7 +8,7 @@ use countersign_core::{
     Verdict, read_resource_response,
 };
 
-use crate::support::{Bench, PROFILE, bench, refusal, token_answer};
+use crate::support::{Bench, PROFILE, bench, rejection, token_response};
 
 /// Requests the identity from an endpoint of its own.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ fn asking(responses: Vec<Response>) -> Bench {
 }
 
 fn dropped() -> Response {
-    refusal(401, "invalid_token")
+    rejection(401, "invalid_token")
 }
 
 fn ada() -> Response {
@@ -61,9 +61,9 @@ fn ada() -> Response {
 #[test]
 fn a_token_that_the_vendor_dropped_is_replaced_once() {
     let responses = vec![
-        token_answer("a", 3600),
+        token_response("a", 3600),
         dropped(),
-        token_answer("b", 3600),
+        token_response("b", 3600),
         ada(),
     ];
     let bench = asking(responses);
@@ -75,9 +75,9 @@ fn a_token_that_the_vendor_dropped_is_replaced_once() {
 #[test]
 fn a_vendor_that_rejects_new_tokens_too_is_a_configuration_error() {
     let responses = vec![
-        token_answer("a", 3600),
+        token_response("a", 3600),
         dropped(),
-        token_answer("b", 3600),
+        token_response("b", 3600),
         dropped(),
         dropped(),
         dropped(),
@@ -94,7 +94,7 @@ fn a_vendor_that_rejects_new_tokens_too_is_a_configuration_error() {
 
 #[test]
 fn other_failures_do_not_replace_the_token() {
-    let responses = vec![token_answer("a", 3600), refusal(503, "down"), ada()];
+    let responses = vec![token_response("a", 3600), rejection(503, "down"), ada()];
     let bench = asking(responses);
     assert_eq!(
         bench.client.identity().unwrap_err().verdict(),

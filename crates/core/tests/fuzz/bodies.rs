@@ -156,9 +156,9 @@ pub(crate) fn profile_template(data: &[u8]) {
 pub(crate) fn callback_query(data: &[u8]) {
     let query = String::from_utf8_lossy(data);
     let login = login("http://127.0.0.1/callback");
-    let is_answered = login.is_answered_by(&query);
+    let matches = login.matches_callback(&query);
     match login.finish(&query) {
-        Ok(_) => assert!(is_answered),
+        Ok(_) => assert!(matches),
         Err(error) => assert!(!format!("{error:?}").contains(SECRET)),
     }
 }
@@ -172,7 +172,7 @@ pub(crate) fn callback_request(data: &[u8]) {
     });
     let (redirect_uri, login) = &*LOGIN;
     if let Some(query) = Listener::query_of(data, redirect_uri)
-        && login.is_answered_by(&query)
+        && login.matches_callback(&query)
     {
         let _ = login.finish(&query);
     }

@@ -61,7 +61,7 @@ pub(crate) enum Action {
     },
     Refresh {},
     Login {
-        answer: String,
+        decision: String,
     },
     Invalidate {
         token: String,

@@ -42,8 +42,8 @@ impl<'a> Steps<'a> {
                 client.token_valid_for(Duration::from_secs(*min_valid_s)),
             ),
             Action::Refresh {} => self.token(step, client.refresh_now()),
-            Action::Login { answer } => {
-                let result = self.login(answer)?;
+            Action::Login { decision } => {
+                let result = self.login(decision)?;
                 self.token(step, result)
             }
             Action::Threads { count } => self.threads(step, *count),
@@ -140,12 +140,12 @@ impl<'a> Steps<'a> {
         }
     }
 
-    fn login(&self, answer: &str) -> Result<Result<Token, Error>, Stop> {
+    fn login(&self, decision: &str) -> Result<Result<Token, Error>, Stop> {
         let login = match self.client.start_login(None) {
             Ok(login) => login,
             Err(error) => return Ok(Err(error)),
         };
-        let page = format!("{}&_sandbox={answer}", login.url());
+        let page = format!("{}&_sandbox={decision}", login.url());
         let response = self.stage.get(&page, None)?;
         let back = response
             .location

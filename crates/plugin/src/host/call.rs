@@ -51,13 +51,13 @@ pub(super) struct State {
     written: Written,
     /// The strings that the plugin has pointers to. Each ends with a NUL.
     lent: BTreeMap<String, Zeroizing<Vec<u8>>>,
-    refusal: Option<Refusal>,
+    rejection: Option<Rejection>,
     breach: Option<String>,
 }
 
 /// A copy of the plugin's reason for rejecting the request.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Refusal {
+pub(super) struct Rejection {
     pub(super) kind: u32,
     pub(super) message: String,
     pub(super) hint: String,
@@ -145,8 +145,8 @@ impl Call {
         Status::Ok
     }
 
-    pub(super) fn refuse(&self, refusal: Refusal) -> Status {
-        lock(&self.state).refusal = Some(refusal);
+    pub(super) fn reject(&self, rejection: Rejection) -> Status {
+        lock(&self.state).rejection = Some(rejection);
         Status::Ok
     }
 
@@ -179,22 +179,22 @@ impl Call {
             reason => format!(": {reason}"),
         };
         let message = state
-            .refusal
+            .rejection
             .as_ref()
-            .map(|refusal| refusal.message.as_str());
+            .map(|rejection| rejection.message.as_str());
         let because = because(message.unwrap_or_default());
         if let Some(breach) = &state.breach {
             return Err(self.fault(breach));
         }
-        match (status, state.refusal) {
+        match (status, state.rejection) {
             (status, None) if status == Status::Ok as i32 => Ok(state.written),
-            (status, Some(refusal))
-                if status == Status::Ok as i32 || status == Status::Refused as i32 =>
+            (status, Some(rejection))
+                if status == Status::Ok as i32 || status == Status::Rejected as i32 =>
             {
-                Err(self.refused(&refusal))
+                Err(self.rejected(&rejection))
             }
-            (status, None) if status == Status::Refused as i32 => {
-                let what = "returned CSIGN_PLUGIN_STATUS_REFUSED without calling `refuse`";
+            (status, None) if status == Status::Rejected as i32 => {
+                let what = "returned CSIGN_PLUGIN_STATUS_REJECTED without calling `reject`";
                 self.breach(what.to_owned());
                 Err(self.fault(what))
             }
@@ -210,30 +210,30 @@ impl Call {
         }
     }
 
-    fn refused(&self, refusal: &Refusal) -> Error {
-        let message = match self.clean(&refusal.message) {
+    fn rejected(&self, rejection: &Rejection) -> Error {
+        let message = match self.clean(&rejection.message) {
             message if message.is_empty() => {
-                return self.fault("called `refuse` without a message");
+                return self.fault("called `reject` without a message");
             }
             message => message,
         };
-        let Some(kind) = kind(refusal.kind) else {
-            let number = refusal.kind;
+        let Some(kind) = kind(rejection.kind) else {
+            let number = rejection.kind;
             return self.fault(&format!(
-                "called `refuse` with the unknown kind {number}: {message}"
+                "called `reject` with the unknown kind {number}: {message}"
             ));
         };
         let mut error = Error::new(kind, message).with_provider(self.provider);
-        if !refusal.hint.is_empty() {
-            error = error.with_hint(self.clean(&refusal.hint));
+        if !rejection.hint.is_empty() {
+            error = error.with_hint(self.clean(&rejection.hint));
         }
-        if !refusal.setting.is_empty() {
-            error = error.with_setting(self.clean(&refusal.setting));
+        if !rejection.setting.is_empty() {
+            error = error.with_setting(self.clean(&rejection.setting));
         }
-        if refusal.retry_after_s > 0 {
+        if rejection.retry_after_s > 0 {
             // A limit of a century avoids overflow in sums of times.
             const CENTURY_S: u64 = 100 * 366 * 24 * 3600;
-            let wait = Duration::from_secs(refusal.retry_after_s.min(CENTURY_S));
+            let wait = Duration::from_secs(rejection.retry_after_s.min(CENTURY_S));
             error = error.with_retry_after(wait);
         }
         error
@@ -268,7 +268,7 @@ fn kind(number: u32) -> Option<ErrorKind> {
     const KINDS: &[(Kind, ErrorKind)] = &[
         (Kind::Setting, ErrorKind::Setting),
         (Kind::Verification, ErrorKind::Verification),
-        (Kind::Refused, ErrorKind::Refused),
+        (Kind::Rejected, ErrorKind::Rejected),
         (Kind::Throttled, ErrorKind::Throttled),
         (Kind::Unavailable, ErrorKind::Unavailable),
         (Kind::Unreadable, ErrorKind::Unreadable),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use countersign_core::trusted::{self, Refusal, Trusted};
+use countersign_core::trusted::{self, OpenError, Trusted};
 use countersign_core::{Error, ErrorKind};
 
 /// Opens a plugin's file.
@@ -16,9 +16,9 @@ pub(super) fn open(path: &Path) -> Result<Trusted, Error> {
         return Err(Error::setting("plugin", "the path is not absolute")
             .with_hint("write the absolute path: plugins are not searched for"));
     }
-    let trusted = trusted::open(path).map_err(|refusal| match refusal {
-        Refusal::Io(error) => cannot_be_read(&error),
-        Refusal::Untrusted(untrusted) => {
+    let trusted = trusted::open(path).map_err(|rejection| match rejection {
+        OpenError::Io(error) => cannot_be_read(&error),
+        OpenError::Untrusted(untrusted) => {
             Error::setting("plugin", untrusted.to_string()).with_hint(untrusted.hint())
         }
     })?;

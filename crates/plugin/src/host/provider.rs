@@ -126,7 +126,7 @@ impl Provider for PluginProvider {
         if function.is_none() {
             return Ok(None);
         }
-        let shown = Shown::settings(app).with_answer(response);
+        let shown = Shown::settings(app).with_response(response);
         let written = self
             .described
             .call("translate", function, shown, Writes::Anything)?;
@@ -172,7 +172,7 @@ impl Provider for PluginProvider {
         // Error responses are read here, as for every provider.
         read_resource_response(app, response)?;
         let function = self.described.vtable.table.read_identity;
-        let shown = Shown::settings(app).with_answer(response);
+        let shown = Shown::settings(app).with_response(response);
         let written = self
             .described
             .call("read_identity", function, shown, Writes::Anything)?;

@@ -14,10 +14,10 @@ pub(super) struct Shown {
     settings: BTreeMap<String, String>,
     grant: Option<GrantKind>,
     token: Option<Extra>,
-    answer: Option<Answer>,
+    response: Option<ParsedResponse>,
 }
 
-struct Answer {
+struct ParsedResponse {
     response: Response,
     json: OnceLock<Value>,
 }
@@ -69,13 +69,13 @@ impl Shown {
         }
     }
 
-    pub(super) fn with_answer(self, response: &Response) -> Self {
-        let answer = Answer {
+    pub(super) fn with_response(self, response: &Response) -> Self {
+        let response = ParsedResponse {
             response: response.clone(),
             json: OnceLock::new(),
         };
         Self {
-            answer: Some(answer),
+            response: Some(response),
             ..self
         }
     }
@@ -88,7 +88,7 @@ impl Shown {
         } else if let Some(setting) = self.settings.get(name) {
             Some(setting.clone())
         } else {
-            self.answer.as_ref()?.text(name)
+            self.response.as_ref()?.text(name)
         };
         text.map(Zeroizing::new)
     }
@@ -96,9 +96,9 @@ impl Shown {
     /// Returns the text without the response's tokens and secrets.
     pub(super) fn without_secrets(&self, text: &str) -> String {
         let mut clean = text.to_owned();
-        if let Some(answer) = &self.answer {
+        if let Some(response) = &self.response {
             let mut secrets = Vec::new();
-            collect_secrets(answer.json(), false, &mut secrets);
+            collect_secrets(response.json(), false, &mut secrets);
             for secret in secrets {
                 clean = clean.replace(secret, "[redacted]");
             }
@@ -107,7 +107,7 @@ impl Shown {
     }
 }
 
-impl Answer {
+impl ParsedResponse {
     fn text(&self, name: &str) -> Option<String> {
         if let Some(header) = name.strip_prefix("header.") {
             return self.response.header(header).map(str::to_owned);
@@ -134,7 +134,7 @@ impl Answer {
     }
 }
 
-impl Drop for Answer {
+impl Drop for ParsedResponse {
     fn drop(&mut self) {
         if let Some(json) = self.json.get_mut() {
             wipe(json);

@@ -6,9 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::Level;
-use super::call::{Call, Refusal};
+use super::call::{Call, Rejection};
 use crate::abi::{
-    self, CSIGN_PLUGIN_ABI_MINOR, csign_plugin_call, csign_plugin_host, csign_plugin_refusal,
+    self, CSIGN_PLUGIN_ABI_MINOR, csign_plugin_call, csign_plugin_host, csign_plugin_rejection,
     csign_plugin_status as Status,
 };
 
@@ -19,7 +19,7 @@ pub(super) static HOST: csign_plugin_host = csign_plugin_host {
     version: concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast(),
     text: Some(text),
     set: Some(set),
-    refuse: Some(refuse),
+    reject: Some(reject),
     log: Some(log),
     now_unix_s: Some(now_unix_s),
     get_extension: Some(extension),
@@ -79,13 +79,16 @@ unsafe extern "C" fn set(
     })
 }
 
-unsafe extern "C" fn refuse(call: csign_plugin_call, refusal: *const csign_plugin_refusal) -> i32 {
+unsafe extern "C" fn reject(
+    call: csign_plugin_call,
+    rejection: *const csign_plugin_rejection,
+) -> i32 {
     within(call, |call| {
         // SAFETY: the ABI requires a struct that is as long as it says.
-        let table = match unsafe { abi::read(refusal) } {
+        let table = match unsafe { abi::read(rejection) } {
             Ok(table) => table,
             Err(why) => {
-                return call.breach(format!("passed a csign_plugin_refusal that {why}"));
+                return call.breach(format!("passed a csign_plugin_rejection that {why}"));
             }
         };
         let own = |begin, len| {
@@ -98,7 +101,7 @@ unsafe extern "C" fn refuse(call: csign_plugin_call, refusal: *const csign_plugi
             own(table.setting, table.setting_len),
         );
         match texts {
-            (Ok(message), Ok(hint), Ok(setting)) => call.refuse(Refusal {
+            (Ok(message), Ok(hint), Ok(setting)) => call.reject(Rejection {
                 kind: table.kind,
                 message,
                 hint,
@@ -106,7 +109,7 @@ unsafe extern "C" fn refuse(call: csign_plugin_call, refusal: *const csign_plugi
                 retry_after_s: table.retry_after_s,
             }),
             (Err(why), ..) | (_, Err(why), _) | (.., Err(why)) => call.breach(format!(
-                "passed a csign_plugin_refusal with a string that {why}"
+                "passed a csign_plugin_rejection with a string that {why}"
             )),
         }
     })

@@ -8,6 +8,6 @@ mod xero;
 mod zoom;
 
 pub use crate::build::{Built, c, rust};
-pub use crate::vendor::{Answer, Asked, Vendor};
+pub use crate::vendor::{Asked, Response, Vendor};
 pub use crate::xero::Xero;
 pub use crate::zoom::zoom;

@@ -40,7 +40,7 @@ pub struct Asked {
 
 /// A scripted response.
 #[derive(Clone, Debug)]
-pub enum Answer {
+pub enum Response {
     /// A status and a JSON body.
     Json(u16, Value),
     /// No response: the connection closes after the request was read.
@@ -48,12 +48,12 @@ pub enum Answer {
 }
 
 impl Vendor {
-    /// Starts a vendor that responds with `answer`.
+    /// Starts a vendor that responds with `respond`.
     ///
     /// # Panics
     ///
     /// Panics if no port is free or the certificates cannot be created.
-    pub fn start(answer: impl FnMut(&Asked) -> Answer + Send + 'static) -> Self {
+    pub fn start(respond: impl FnMut(&Asked) -> Response + Send + 'static) -> Self {
         let (config, ca) = certificates();
         let listener = listen();
         let address = listener.local_addr().expect("the local address");
@@ -63,7 +63,7 @@ impl Vendor {
         let over = Arc::new(AtomicBool::new(false));
         let thread = std::thread::spawn({
             let (asked, over) = (Arc::clone(&asked), Arc::clone(&over));
-            move || serve(&listener, &config, &asked, &over, answer)
+            move || serve(&listener, &config, &asked, &over, respond)
         });
         Self {
             address,
@@ -152,7 +152,7 @@ fn serve(
     config: &Arc<ServerConfig>,
     asked: &Mutex<Vec<Asked>>,
     over: &AtomicBool,
-    mut answer: impl FnMut(&Asked) -> Answer,
+    mut respond: impl FnMut(&Asked) -> Response,
 ) {
     for visitor in listener.incoming() {
         if over.load(Ordering::SeqCst) {
@@ -170,7 +170,7 @@ fn serve(
         let all = asked.lock();
         all.unwrap_or_else(PoisonError::into_inner)
             .push(request.clone());
-        if let Answer::Json(status, body) = answer(&request) {
+        if let Response::Json(status, body) = respond(&request) {
             let body = body.to_string();
             let head = format!(
                 "HTTP/1.1 {status} It\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",

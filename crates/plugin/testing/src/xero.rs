@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::json;
 
-use crate::{Answer, Asked, Vendor};
+use crate::{Asked, Response, Vendor};
 
 /// Xero with the app `xero-app`, its secret `xero-secret`, and the refresh token `xero-refresh-0`.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl Xero {
         let state = Arc::new(Mutex::new(State::default()));
         let vendor = Vendor::start({
             let state = Arc::clone(&state);
-            move |asked| answer(asked, &mut lock(&state))
+            move |asked| respond(asked, &mut lock(&state))
         });
         Self { vendor, state }
     }
@@ -41,7 +41,7 @@ impl Xero {
     }
 
     /// Rotates the refresh token at the next refresh, but doesn't send a response.
-    pub fn lose_an_answer(&self) {
+    pub fn lose_a_response(&self) {
         lock(&self.state).lose = true;
     }
 
@@ -51,41 +51,41 @@ impl Xero {
     }
 }
 
-fn answer(asked: &Asked, state: &mut State) -> Answer {
-    let refuse = |error: &str| Answer::Json(400, json!({"error": error}));
+fn respond(asked: &Asked, state: &mut State) -> Response {
+    let reject = |error: &str| Response::Json(400, json!({"error": error}));
     if !asked.is_form_for("/connect/token") {
-        return Answer::Json(404, json!({}));
+        return Response::Json(404, json!({}));
     }
     let app = ("xero-app".to_owned(), "xero-secret".to_owned());
     if asked.basic() != Some(app) {
-        return refuse("invalid_client");
+        return reject("invalid_client");
     }
     match (asked.field("grant_type"), &asked.names()[..]) {
-        (Some("client_credentials"), ["grant_type"] | ["grant_type", "scope"]) => Answer::Json(
+        (Some("client_credentials"), ["grant_type"] | ["grant_type", "scope"]) => Response::Json(
             200,
             json!({"access_token": "xero-custom", "expires_in": 1800, "token_type": "Bearer"}),
         ),
         (Some("refresh_token"), ["grant_type", "refresh_token"]) => refresh(asked, state),
-        (Some("client_credentials" | "refresh_token"), _) => refuse("invalid_request"),
-        _ => refuse("unsupported_grant_type"),
+        (Some("client_credentials" | "refresh_token"), _) => reject("invalid_request"),
+        _ => reject("unsupported_grant_type"),
     }
 }
 
-fn refresh(asked: &Asked, state: &mut State) -> Answer {
+fn refresh(asked: &Asked, state: &mut State) -> Response {
     let sent = asked.field("refresh_token").unwrap_or_default();
     let is = |turn: u32| sent == format!("xero-refresh-{turn}");
     let again = state.turn > 0 && !state.grace_is_over && is(state.turn - 1);
     if !is(state.turn) && !again {
-        return Answer::Json(400, json!({"error": "invalid_grant"}));
+        return Response::Json(400, json!({"error": "invalid_grant"}));
     }
     if !again {
         state.turn += 1;
     }
     if std::mem::take(&mut state.lose) {
-        return Answer::Nothing;
+        return Response::Nothing;
     }
     let turn = state.turn;
-    Answer::Json(
+    Response::Json(
         200,
         json!({
             "access_token": format!("xero-access-{turn}"),

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::{Answer, Asked, Vendor};
+use crate::{Asked, Response, Vendor};
 
 /// Starts Zoom with the app `zoom-app` of the account `zoom-account`, whose secret is
 /// `zoom+secret`. The app `other-app` has the same secret and is of another type.
@@ -10,15 +10,15 @@ pub fn zoom() -> Vendor {
     let mut count = 0;
     Vendor::start(move |asked| {
         count += 1;
-        answer(asked, count)
+        respond(asked, count)
     })
 }
 
-fn answer(asked: &Asked, count: u32) -> Answer {
-    let refuse =
-        |error: &str, reason: &str| Answer::Json(400, json!({"reason": reason, "error": error}));
+fn respond(asked: &Asked, count: u32) -> Response {
+    let reject =
+        |error: &str, reason: &str| Response::Json(400, json!({"reason": reason, "error": error}));
     if !asked.is_form_for("/oauth/token") {
-        return Answer::Json(404, json!({"reason": "no such page"}));
+        return Response::Json(404, json!({"reason": "no such page"}));
     }
     let basic = asked.basic();
     let app = match &basic {
@@ -26,21 +26,21 @@ fn answer(asked: &Asked, count: u32) -> Answer {
         _ => "",
     };
     if app == "other-app" {
-        return refuse("unsupported_grant_type", "unsupported grant type");
+        return reject("unsupported_grant_type", "unsupported grant type");
     }
     if app != "zoom-app" {
-        return refuse("invalid_client", "Invalid client_id or client_secret");
+        return reject("invalid_client", "Invalid client_id or client_secret");
     }
     // Reject anything that the documentation doesn't mention.
     if asked.names() != ["account_id", "grant_type"]
         || asked.field("grant_type") != Some("account_credentials")
     {
-        return refuse("unsupported_grant_type", "unsupported grant type");
+        return reject("unsupported_grant_type", "unsupported grant type");
     }
     if asked.field("account_id") != Some("zoom-account") {
-        return refuse("invalid_request", "Invalid account_id");
+        return reject("invalid_request", "Invalid account_id");
     }
-    Answer::Json(
+    Response::Json(
         200,
         json!({
             "access_token": format!("zoom-token-{count}"),

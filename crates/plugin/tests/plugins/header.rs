@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use countersign_plugin::abi::{
-    ENTRY_V1, csign_plugin_host, csign_plugin_module, csign_plugin_refusal, csign_provider_vtable,
+    ENTRY_V1, csign_plugin_host, csign_plugin_module, csign_plugin_rejection, csign_provider_vtable,
 };
 
 const STRICT: &[&str] = &["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only"];
@@ -79,11 +79,11 @@ macro_rules! layout {
 fn structs_have_the_same_layout_as_in_rust() {
     let mut code = "#include \"countersign_plugin.h\"\n".to_owned();
     layout! { code,
-        csign_plugin_refusal {
+        csign_plugin_rejection {
             struct_size, kind, message, message_len, hint, hint_len, setting, setting_len, retry_after_s
         }
         csign_plugin_host {
-            struct_size, abi_minor, version, text, set, refuse, log, now_unix_s, get_extension
+            struct_size, abi_minor, version, text, set, reject, log, now_unix_s, get_extension
         }
         csign_provider_vtable {
             struct_size, flags, id, profile, check, parameters, translate, read, identity, read_identity,

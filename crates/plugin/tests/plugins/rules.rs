@@ -59,7 +59,7 @@ fn a_failure_fails_only_that_request() {
         ("unknown-status", "`parameters` failed with status -77"),
         (
             "unknown-kind",
-            "called `refuse` with the unknown kind 4711: of a future kind",
+            "called `reject` with the unknown kind 4711: of a future kind",
         ),
     ] {
         is_the_plugins(&rude.parameters(how).unwrap_err(), why);
@@ -72,7 +72,7 @@ fn a_failure_fails_only_that_request() {
 #[test]
 fn a_rejection_counts_even_if_the_function_returns_ok() {
     let rude = Rude::new();
-    let error = rude.check("refuse-and-say-ok").unwrap_err();
+    let error = rude.check("reject-and-say-ok").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Setting);
     assert!(error.message().ends_with("rejected despite OK"), "{error}");
 }
@@ -80,12 +80,12 @@ fn a_rejection_counts_even_if_the_function_returns_ok() {
 #[test]
 fn breaking_a_rule_fails_the_request_and_marks_the_plugin_suspect() {
     for (how, why) in [
-        ("refuse-in-silence", "without calling `refuse`"),
+        ("reject-in-silence", "without calling `reject`"),
         (
-            "short-refusal",
-            "csign_plugin_refusal that is shorter than in version 1.0",
+            "short-rejection",
+            "csign_plugin_rejection that is shorter than in version 1.0",
         ),
-        ("null-refusal", "csign_plugin_refusal that is NULL"),
+        ("null-rejection", "csign_plugin_rejection that is NULL"),
         ("not-utf8", "set a value that is not UTF-8"),
         ("name-not-utf8", "set a name that is not UTF-8"),
         (
@@ -126,8 +126,8 @@ fn a_function_may_only_set_its_own_names() {
 
 #[test]
 fn a_rejection_without_a_message_is_the_plugins_fault() {
-    let error = Rude::new().check("refuse-without-message").unwrap_err();
-    is_the_plugins(&error, "called `refuse` without a message");
+    let error = Rude::new().check("reject-without-message").unwrap_err();
+    is_the_plugins(&error, "called `reject` without a message");
 }
 
 #[test]
@@ -154,11 +154,11 @@ fn tokens_are_redacted_in_logs_and_errors() {
         ("extra.where", "translate"),
     ];
     let connection = connection(&plugin, settings).unwrap();
-    let answer = json(
+    let response = json(
         200,
         r#"{"access_token":"eyJhbGciOi.very.secret","expires_in":60}"#,
     );
-    let error = read(&connection, &answer).unwrap_err();
+    let error = read(&connection, &response).unwrap_err();
     assert_eq!(error.message(), "[redacted]");
     assert_eq!(*lines.lock().unwrap(), ["[redacted]"]);
 }
@@ -205,10 +205,13 @@ fn a_panic_in_rust_fails_only_that_request() {
         request(&connection, &Grant::ClientCredentials).unwrap_err(),
         "parameters",
     );
-    let answer = json(200, r#"{"access_token":"at1"}"#);
+    let response = json(200, r#"{"access_token":"at1"}"#);
     for function in ["translate", "read"] {
-        told(read(&of(function).unwrap(), &answer).unwrap_err(), function);
+        told(
+            read(&of(function).unwrap(), &response).unwrap_err(),
+            function,
+        );
     }
     // No lock is poisoned.
-    assert_eq!(read(&calm, &answer).unwrap().access_token.expose(), "at1");
+    assert_eq!(read(&calm, &response).unwrap().access_token.expose(), "at1");
 }

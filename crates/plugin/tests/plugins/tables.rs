@@ -76,7 +76,7 @@ fn an_invalid_profile_is_the_plugins_fault() {
     );
     breaks_a_rule(&["STATUS=CSIGN_PLUGIN_STATUS_FAILED"], "`profile` failed");
     breaks_a_rule(
-        &["STATUS=CSIGN_PLUGIN_STATUS_REFUSED"],
-        "`profile` returned CSIGN_PLUGIN_STATUS_REFUSED without calling `refuse`",
+        &["STATUS=CSIGN_PLUGIN_STATUS_REJECTED"],
+        "`profile` returned CSIGN_PLUGIN_STATUS_REJECTED without calling `reject`",
     );
 }

@@ -116,12 +116,12 @@ impl Transport for Scripted {
 fn the_frozen_plugin_reads_whose_token_it_is() {
     let built = frozen();
     let connection = connection(&load(&built), []).unwrap();
-    let answer = Scripted(r#"{"users":[{"id":42},{"id":43}]}"#);
-    let extra = client(connection.clone(), answer).identity().unwrap();
+    let response = Scripted(r#"{"users":[{"id":42},{"id":43}]}"#);
+    let extra = client(connection.clone(), response).identity().unwrap();
     assert_eq!(extra["user_id"], "42");
     assert_eq!(extra["region"], "s7");
-    let answer = Scripted(r#"{"users":[{"id":null}]}"#);
-    let error = client(connection, answer).identity().unwrap_err();
+    let response = Scripted(r#"{"users":[{"id":null}]}"#);
+    let error = client(connection, response).identity().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unreadable);
     assert_eq!(error.message(), "the answer names no user");
 }

@@ -56,11 +56,11 @@ impl Provider for BoldSign {
     }
 
     fn read_identity(&self, app: App<'_>, response: &Response) -> Result<Extra, Error> {
-        let answer = read_resource_response(app, response)?;
+        let userinfo = read_resource_response(app, response)?;
         let names = [("sub", "user_id"), ("email", "email"), ("name", "name")];
         let mut known = Extra::new();
         for (claim, name) in names {
-            if let Some(text) = answer.get(claim).and_then(scalar_text) {
+            if let Some(text) = userinfo.get(claim).and_then(scalar_text) {
                 known.insert(name.to_owned(), text);
             }
         }

@@ -197,7 +197,7 @@ const USER: (u16, &str) = (
 #[test]
 fn userinfo_is_requested_if_openid_was_granted() {
     let refresh = [("grant", "refresh-token"), ("refresh_token", "A1")];
-    for (answer, asked) in [
+    for (response, asked) in [
         (
             r#"{"access_token":"t0ken","expires_in":3600,"scope":"openid email"}"#,
             true,
@@ -208,7 +208,7 @@ fn userinfo_is_requested_if_openid_was_granted() {
             false,
         ),
     ] {
-        let (client, canned) = Canned::client(boldsign(&refresh), [(200, answer), USER]);
+        let (client, canned) = Canned::client(boldsign(&refresh), [(200, response), USER]);
         let identity = client.identity().unwrap();
         assert_eq!(identity["api_base"], "https://api.boldsign.com");
         let user = ["user_id", "email", "name"].map(|name| identity.get(name).map(String::as_str));
@@ -216,7 +216,7 @@ fn userinfo_is_requested_if_openid_was_granted() {
             true => [Some("u-1"), Some("jo@example.com"), Some("Jo")],
             false => [None; 3],
         };
-        assert_eq!(user, expected, "{answer}");
+        assert_eq!(user, expected, "{response}");
         assert_eq!(canned.sent().len(), if asked { 2 } else { 1 });
     }
     // A token for the app itself has no user.
@@ -234,14 +234,14 @@ fn userinfo_errors_have_the_right_verdict() {
     let refresh = [("grant", "refresh-token"), ("refresh_token", "A1")];
     for (status, kind, verdict) in [
         // The token was replaced once, and the new one is rejected, too.
-        (401, ErrorKind::Refused, Verdict::FixConfiguration),
-        (403, ErrorKind::Refused, Verdict::FixConfiguration),
+        (401, ErrorKind::Rejected, Verdict::FixConfiguration),
+        (403, ErrorKind::Rejected, Verdict::FixConfiguration),
         (503, ErrorKind::Unavailable, Verdict::Retry),
     ] {
         let token = (200, r#"{"access_token":"t0ken","expires_in":3600}"#);
         let another = (200, r#"{"access_token":"t1ken","expires_in":3600}"#);
-        let answers = [token, (status, ""), another, (status, "")];
-        let (client, _) = Canned::client(boldsign(&refresh), answers);
+        let responses = [token, (status, ""), another, (status, "")];
+        let (client, _) = Canned::client(boldsign(&refresh), responses);
         let error = client.identity().unwrap_err();
         assert_eq!(
             (error.kind(), error.verdict(), error.http_status()),

@@ -37,8 +37,8 @@ impl Provider for DocuSign {
     }
 
     fn read_identity(&self, app: App<'_>, response: &Response) -> Result<Extra, Error> {
-        let answer = read_resource_response(app, response)?;
-        let accounts = Account::all_of(&answer);
+        let userinfo = read_resource_response(app, response)?;
+        let accounts = Account::all_of(&userinfo);
         let account = choose(&accounts, app.policy.extra("account_id"))?;
         let mut extra = Extra::new();
         let mut note = |name: &str, value: Option<&Value>| {
@@ -46,7 +46,7 @@ impl Provider for DocuSign {
                 extra.insert(name.to_owned(), text);
             }
         };
-        note("user_id", answer.get("sub"));
+        note("user_id", userinfo.get("sub"));
         for name in ["account_id", "account_name", "base_uri"] {
             note(name, account.0.get(name));
         }
@@ -63,8 +63,8 @@ impl Provider for DocuSign {
 struct Account<'a>(&'a Map<String, Value>);
 
 impl<'a> Account<'a> {
-    fn all_of(answer: &'a Map<String, Value>) -> Vec<Self> {
-        let accounts = answer.get("accounts").and_then(Value::as_array);
+    fn all_of(userinfo: &'a Map<String, Value>) -> Vec<Self> {
+        let accounts = userinfo.get("accounts").and_then(Value::as_array);
         let accounts = accounts.into_iter().flatten();
         accounts.filter_map(Value::as_object).map(Self).collect()
     }

@@ -45,7 +45,7 @@ fn docusign(more: &[(&str, &str)]) -> Connection {
     connect(countersign_docusign::provider(), &with(more)).expect("these settings work")
 }
 
-fn refusal(more: &[(&str, &str)]) -> (String, String) {
+fn rejection(more: &[(&str, &str)]) -> (String, String) {
     rejected(countersign_docusign::provider(), &with(more))
 }
 
@@ -253,7 +253,7 @@ fn settings_that_docusign_would_reject_are_rejected() {
             "extra.account_id",
         ),
     ] {
-        let (named, said) = refusal(&[more]);
+        let (named, said) = rejection(&[more]);
         assert_eq!(named, setting, "{more:?}");
         assert!(said.contains(hint), "{more:?}: {said}");
     }
@@ -352,9 +352,9 @@ fn the_error_for_an_unknown_account_lists_the_users_accounts() {
 #[test]
 fn userinfo_errors_have_the_right_verdict() {
     let dead = r#"{"error":"internal_server_error","reference_id":"7c9f"}"#;
-    for (answer, kind, verdict) in [
-        ((401, dead), ErrorKind::Refused, Verdict::FixConfiguration),
-        ((403, ""), ErrorKind::Refused, Verdict::FixConfiguration),
+    for (response, kind, verdict) in [
+        ((401, dead), ErrorKind::Rejected, Verdict::FixConfiguration),
+        ((403, ""), ErrorKind::Rejected, Verdict::FixConfiguration),
         ((429, ""), ErrorKind::Throttled, Verdict::Retry),
         ((500, dead), ErrorKind::Unavailable, Verdict::Retry),
         ((404, "<html>"), ErrorKind::Unreadable, Verdict::Unexpected),
@@ -365,9 +365,9 @@ fn userinfo_errors_have_the_right_verdict() {
             Verdict::Unexpected,
         ),
     ] {
-        let error = identity_error(&[], answer);
+        let error = identity_error(&[], response);
         let found = (error.kind(), error.verdict(), error.http_status());
-        assert_eq!(found, (kind, verdict, Some(answer.0)), "{answer:?}");
+        assert_eq!(found, (kind, verdict, Some(response.0)), "{response:?}");
         assert_eq!(error.provider(), Some("docusign"));
     }
     let error = identity_error(&[], (401, dead));

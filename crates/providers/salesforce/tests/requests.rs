@@ -385,13 +385,13 @@ fn verifies_the_signature_of_a_known_response() {
 
 #[test]
 fn a_token_without_expires_in_is_cached_for_15_minutes() {
-    let answer = (
+    let response = (
         200,
         r#"{"access_token":"00D!t","id":"https://login.salesforce.com/id/00D1/0051","instance_url":"https://acme.my.salesforce.com"}"#,
     );
     for (setting, seconds) in [("", 900), ("7200", 7200)] {
         let connection = salesforce(&[("assume_lifetime_s", setting)]);
-        let (client, canned) = Canned::client(connection, [answer]);
+        let (client, canned) = Canned::client(connection, [response]);
         let token = client.token().unwrap();
         assert_eq!(token.expires_at(), None);
         assert_eq!(token.remaining(at(NOW)), Duration::from_secs(seconds));

@@ -37,7 +37,7 @@ impl Module {
         };
         // The system's loader looks for a bare name in its own folders.
         if path.is_absolute() {
-            trusted::open(path).map_err(|refusal| Error::of_file(&refusal, reject))?;
+            trusted::open(path).map_err(|rejection| Error::of_file(&rejection, reject))?;
         }
         let library =
             Pkcs11::new(path).map_err(|error| reject(format!("cannot be loaded: {error}")))?;

@@ -101,7 +101,7 @@ impl KeyUri {
                 "set `pin-source` in the pkcs11: URI to the path of a file that contains only the PIN",
             )
         };
-        let text = trusted::read(path).map_err(|refusal| Error::of_file(&refusal, reject))?;
+        let text = trusted::read(path).map_err(|rejection| Error::of_file(&rejection, reject))?;
         let text = std::str::from_utf8(&text)
             .map(Secret::new)
             .map_err(|_| reject("is not UTF-8 text".into()))?;

@@ -15,7 +15,7 @@ use self::portable as system;
 use self::unix as system;
 use super::failure::{Untrusted, broken, cannot_create};
 use crate::Error;
-use crate::trusted::{self, Refusal};
+use crate::trusted::{self, OpenError};
 
 /// An open folder that only the user of this process can access.
 pub(super) struct Folder {
@@ -35,9 +35,9 @@ impl Folder {
 
     /// Checks that no other user can replace the folder.
     pub(super) fn check_way(path: &Path) -> Result<(), Error> {
-        trusted::check_folder(path).map_err(|refusal| match refusal {
-            Refusal::Io(error) => broken("open", path, &error),
-            Refusal::Untrusted(untrusted) => {
+        trusted::check_folder(path).map_err(|rejection| match rejection {
+            OpenError::Io(error) => broken("open", path, &error),
+            OpenError::Untrusted(untrusted) => {
                 let untrusted_folder = Untrusted {
                     what: untrusted.to_string(),
                     remedy: untrusted.hint(),

@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use countersign_store::trusted::{self, Refusal};
+use countersign_store::trusted::{self, OpenError};
 use tempfile::TempDir;
 
 /// The files `outer/inner/file`, all owned by this user.
@@ -55,7 +55,7 @@ fn accepted(path: &Path) {
 #[track_caller]
 fn rejected(path: &Path, blamed: &Path) -> String {
     match trusted::read(path) {
-        Err(Refusal::Untrusted(why)) => {
+        Err(OpenError::Untrusted(why)) => {
             let message = why.to_string();
             let named = message.starts_with(&format!("{} ", blamed.display()));
             assert!(named, "{message} does not name {}", blamed.display());
@@ -123,7 +123,7 @@ fn links_are_followed_and_the_path_behind_them_is_checked() {
 
     let round = elsewhere.path().join("round");
     symlink("round", &round).unwrap();
-    assert!(matches!(trusted::read(&round), Err(Refusal::Io(_))));
+    assert!(matches!(trusted::read(&round), Err(OpenError::Io(_))));
 }
 
 /// Only root can change a file's owner, so only root's tests check this.

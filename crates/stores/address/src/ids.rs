@@ -62,14 +62,14 @@ impl Ids {
 
 /// Why a request got no response.
 #[derive(Debug)]
-pub enum Unanswered {
+pub enum NoResponse {
     /// It was certainly not carried out.
     NotDone(Error),
     /// It may have been carried out.
     Unknown(Error),
 }
 
-impl Unanswered {
+impl NoResponse {
     /// Returns the error, if the outcome doesn't matter.
     pub fn into_error(self) -> Error {
         match self {
@@ -78,11 +78,11 @@ impl Unanswered {
     }
 }
 
-impl From<Unanswered> for Swap {
-    fn from(unanswered: Unanswered) -> Self {
-        match unanswered {
-            Unanswered::NotDone(error) => Self::Unavailable(error),
-            Unanswered::Unknown(error) => Self::Unknown(error),
+impl From<NoResponse> for Swap {
+    fn from(no_response: NoResponse) -> Self {
+        match no_response {
+            NoResponse::NotDone(error) => Self::Unavailable(error),
+            NoResponse::Unknown(error) => Self::Unknown(error),
         }
     }
 }

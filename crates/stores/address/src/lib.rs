@@ -22,7 +22,7 @@ use countersign_store::{Error, ErrorKind, trusted};
 use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
 
-pub use crate::ids::{Ids, MOST_PATIENCE, Unanswered, conflict, countable, forked, granted_ms};
+pub use crate::ids::{Ids, MOST_PATIENCE, NoResponse, conflict, countable, forked, granted_ms};
 pub use crate::trust::explain_certificate;
 
 /// A server's address, parsed from `scheme://user:password@host:port,…/path?option=value`.
@@ -81,12 +81,12 @@ impl Address {
             .filter(|(scheme, _)| schemes.contains(scheme))
             .ok_or_else(|| {
                 let known = schemes.join("://…, ");
-                refused("`store` is a URL with another scheme")
+                rejected("`store` is a URL with another scheme")
                     .with_hint(format!("use {known}://…"))
             })?;
         if rest.contains(|c: char| c.is_ascii_control() || c == ' ' || c == '#') {
             return Err(
-                refused("`store` contains a space, a control character or a `#`").with_hint(
+                rejected("`store` contains a space, a control character or a `#`").with_hint(
                     "percent-encode special characters in a password: # is %23, @ is %40, / is %2F",
                 ),
             );
@@ -119,7 +119,7 @@ impl Address {
         if let Some(file) = address.option("password_file") {
             if address.password.is_some() {
                 return Err(
-                    refused("`store` has both a password and the option password_file")
+                    rejected("`store` has both a password and the option password_file")
                         .with_hint("keep one of them"),
                 );
             }
@@ -177,7 +177,7 @@ impl Address {
             return Ok(default);
         };
         text.parse().map_err(|_| {
-            refused(format!(
+            rejected(format!(
                 "`store`: option {name}={text} is not a number, or out of range"
             ))
         })
@@ -195,7 +195,7 @@ impl Address {
         match known.iter().find(|word| **word == text) {
             Some(word) => Ok(Some(word)),
             None => Err(
-                refused(format!("`store`: option {name}={text} is unknown")).with_hint(format!(
+                rejected(format!("`store`: option {name}={text} is unknown")).with_hint(format!(
                     "use {name}={}",
                     known.join(&format!(" or {name}="))
                 )),
@@ -211,7 +211,7 @@ impl Address {
     pub fn timeout(&self) -> Result<Duration, Error> {
         let milliseconds: u64 = self.read("timeout_ms", 5_000)?;
         if !(10..=300_000).contains(&milliseconds) {
-            return Err(refused(format!(
+            return Err(rejected(format!(
                 "`store`: option timeout_ms={milliseconds} is out of range"
             ))
             .with_hint("use 10 to 300000 milliseconds"));
@@ -235,7 +235,7 @@ impl Address {
         if allowed || self.is_local() {
             return Ok(());
         }
-        Err(refused(format!(
+        Err(rejected(format!(
             "{self} would send tokens and the password unencrypted to another machine"
         ))
         .with_hint(format!(
@@ -277,7 +277,7 @@ impl Host {
             Some(rest) => {
                 let (name, after) = rest
                     .split_once(']')
-                    .ok_or_else(|| refused("`store`: a host starts with [ but has no ]"))?;
+                    .ok_or_else(|| rejected("`store`: a host starts with [ but has no ]"))?;
                 (name, after.strip_prefix(':'))
             }
             None => match text.split_once(':') {
@@ -291,7 +291,7 @@ impl Host {
                     .ok()
                     .filter(|port| *port > 0)
                     .ok_or_else(|| {
-                        refused("`store`: a host's port is not a number from 1 to 65535")
+                        rejected("`store`: a host's port is not a number from 1 to 65535")
                     })?,
             ),
             None => None,
@@ -329,7 +329,7 @@ impl fmt::Display for Host {
 }
 
 /// Creates an error about the setting `store`.
-pub fn refused(message: impl Into<String>) -> Error {
+pub fn rejected(message: impl Into<String>) -> Error {
     Error::setting("store", message)
 }
 
@@ -370,9 +370,9 @@ fn read_trusted(
     path: &Path,
     unusable: impl FnOnce(String) -> Error,
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
-    trusted::read(path).map_err(|refusal| {
-        let error = unusable(refusal.to_string());
-        match refusal.hint() {
+    trusted::read(path).map_err(|rejection| {
+        let error = unusable(rejection.to_string());
+        match rejection.hint() {
             Some(hint) => error.with_hint(hint),
             None => error,
         }
@@ -381,7 +381,7 @@ fn read_trusted(
 
 /// Reads the password from the file in the option `password_file`.
 fn read_password(file: &str) -> Result<Secret, Error> {
-    let unusable = |why: String| refused(format!("`store`: password_file {file} {why}"));
+    let unusable = |why: String| rejected(format!("`store`: password_file {file} {why}"));
     let bytes = read_trusted(Path::new(file), unusable)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| unusable("is not UTF-8 text".into()))?;
     let password = text.trim_end_matches(['\r', '\n']);
@@ -409,7 +409,7 @@ fn read_options(query: &str, own: &[&str]) -> Result<BTreeMap<String, String>, E
         if !known().any(|known| **known == name) {
             let near = known().min_by_key(|known| strsim::damerau_levenshtein(known, &name));
             return Err(
-                refused(format!("`store` has an unknown option `{name}`")).with_hint(
+                rejected(format!("`store` has an unknown option `{name}`")).with_hint(
                     match near.filter(|near| strsim::damerau_levenshtein(near, &name) < 4) {
                         Some(near) => format!("did you mean `{near}`?"),
                         None => format!(
@@ -421,7 +421,7 @@ fn read_options(query: &str, own: &[&str]) -> Result<BTreeMap<String, String>, E
             );
         }
         if options.insert(name.clone(), value).is_some() {
-            return Err(refused(format!("`store` has the option `{name}` twice")));
+            return Err(rejected(format!("`store` has the option `{name}` twice")));
         }
     }
     Ok(options)
@@ -431,7 +431,7 @@ fn decode(text: &str) -> Result<String, Error> {
     let decoded = percent_decode_str(text).decode_utf8();
     decoded
         .map(String::from)
-        .map_err(|_| refused("`store` contains percent-encoded bytes that are not UTF-8"))
+        .map_err(|_| rejected("`store` contains percent-encoded bytes that are not UTF-8"))
 }
 
 #[cfg(test)]

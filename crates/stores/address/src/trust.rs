@@ -9,7 +9,7 @@ use countersign_store::Error;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::{Address, read_trusted, refused};
+use crate::{Address, read_trusted, rejected};
 
 /// Returns the options of the setting `store` that decide what TLS trusts.
 fn words(scheme: &str) -> Words {
@@ -64,14 +64,14 @@ impl Address {
             .or(named.filter(|name| *name != "system"));
         match (file, system) {
             (Some(_), true) => {
-                return Err(refused("`store` has both options ca_file and roots")
+                return Err(rejected("`store` has both options ca_file and roots")
                     .with_hint("remove roots: if ca_file is set, only that file is trusted"));
             }
             (Some(file), false) => roots = of_file(Path::new(file))?,
             (None, true) => {
                 roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
                 if roots.is_empty() {
-                    return Err(refused(
+                    return Err(rejected(
                         "`store`: roots=system found no certificates on this machine",
                     )
                     .with_hint("install the system's ca-certificates, or use roots=bundled"));
@@ -81,7 +81,7 @@ impl Address {
         }
         // Name the provider instead of looking it up: a program may have several compiled in.
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let unset = |error: &dyn fmt::Display| refused(format!("TLS cannot be set up: {error}"));
+        let unset = |error: &dyn fmt::Display| rejected(format!("TLS cannot be set up: {error}"));
         let verifier =
             Verifier::new(roots, &provider, words(&self.scheme)).map_err(|error| unset(&error))?;
         let config = ClientConfig::builder_with_provider(provider)
@@ -108,7 +108,7 @@ impl Address {
 
 fn of_file(path: &Path) -> Result<RootCertStore, Error> {
     let shown = path.display();
-    let unusable = |why: String| refused(format!("`store`: ca_file {shown} {why}"));
+    let unusable = |why: String| rejected(format!("`store`: ca_file {shown} {why}"));
     let text = read_trusted(path, unusable)?;
     let blocks = pem::parse_many(&text).unwrap_or_default();
     let certificates = blocks

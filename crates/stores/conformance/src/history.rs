@@ -25,7 +25,7 @@ pub enum Call {
 
 /// The response to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum Response {
     /// The record.
     Record(Option<Seen>),
     /// The change was made, and the record has this version.
@@ -65,7 +65,7 @@ pub struct Event {
     /// The call.
     pub call: Call,
     /// The response.
-    pub answer: Answer,
+    pub response: Response,
     /// When the call began.
     pub began: u64,
     /// When the call returned.
@@ -86,14 +86,14 @@ impl Recorder {
     /// # Panics
     ///
     /// If a call other than a change fails.
-    pub fn record(&self, store: &dyn Store, key: &StoreKey, owner: &Owner, call: Call) -> Answer {
+    pub fn record(&self, store: &dyn Store, key: &StoreKey, owner: &Owner, call: Call) -> Response {
         let began = self.tick();
-        let answer = ask(store, key, owner, call);
+        let response = ask(store, key, owner, call);
         let ended = self.tick();
         let event = Event {
             owner: owner.as_str().to_owned(),
             call,
-            answer,
+            response,
             began,
             ended,
         };
@@ -101,7 +101,7 @@ impl Recorder {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(event);
-        answer
+        response
     }
 
     /// Returns what was recorded.
@@ -117,27 +117,27 @@ impl Recorder {
     }
 }
 
-fn ask(store: &dyn Store, key: &StoreKey, owner: &Owner, call: Call) -> Answer {
+fn ask(store: &dyn Store, key: &StoreKey, owner: &Owner, call: Call) -> Response {
     let long = Duration::from_secs(60);
     let swapped = |swap: Swap| match swap {
-        Swap::Applied(version) => Answer::Applied(version),
-        Swap::Conflict(record) => Answer::Conflict(record.as_ref().map(seen)),
-        Swap::Fenced => Answer::Fenced,
-        Swap::Unavailable(_) => Answer::NotDone,
-        Swap::Unknown(_) => Answer::Unknown,
+        Swap::Applied(version) => Response::Applied(version),
+        Swap::Conflict(record) => Response::Conflict(record.as_ref().map(seen)),
+        Swap::Fenced => Response::Fenced,
+        Swap::Unavailable(_) => Response::NotDone,
+        Swap::Unknown(_) => Response::Unknown,
     };
     match call {
-        Call::Load => Answer::Record(store.load(key).unwrap().as_ref().map(seen)),
+        Call::Load => Response::Record(store.load(key).unwrap().as_ref().map(seen)),
         Call::Swap(expected, fence, value) => {
             swapped(store.compare_and_swap(key, expected, fence, &value.to_be_bytes()))
         }
         Call::Tombstone(expected, fence) => swapped(store.tombstone(key, expected, fence)),
         Call::Lease => match store.lease(key, owner, long).unwrap() {
-            Lease::Granted { fence, .. } => Answer::Granted(fence),
-            Lease::Busy { .. } => Answer::Busy,
+            Lease::Granted { fence, .. } => Response::Granted(fence),
+            Lease::Busy { .. } => Response::Busy,
         },
-        Call::Renew(fence) => Answer::Done(store.renew(key, owner, fence, long).unwrap()),
-        Call::Release(fence) => Answer::Done(store.release(key, owner, fence).unwrap()),
+        Call::Renew(fence) => Response::Done(store.renew(key, owner, fence, long).unwrap()),
+        Call::Release(fence) => Response::Done(store.release(key, owner, fence).unwrap()),
     }
 }
 

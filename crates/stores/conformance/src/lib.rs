@@ -35,7 +35,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use countersign_store::{Store, StoreKey};
 
 pub use crate::checks::{CHECKS, Kills, survives_kills, survives_lost_responses};
-pub use crate::history::{Answer, Call, Event, Recorder};
+pub use crate::history::{Call, Event, Recorder, Response};
 pub use crate::intercepted::Intercepted;
 pub use crate::latency::{Latency, latency};
 pub use crate::linear::explain;

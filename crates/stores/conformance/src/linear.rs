@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use crate::history::{Answer, Call, Event, Seen};
+use crate::history::{Call, Event, Response, Seen};
 
 /// Returns why a history isn't linearizable, or `None` if it is.
 pub fn explain(events: &[Event]) -> Option<String> {
@@ -26,7 +26,7 @@ pub fn explain(events: &[Event]) -> Option<String> {
         let event = search.events[*index];
         format!(
             "  {:?} by {} -> {:?}",
-            event.call, event.owner, event.answer
+            event.call, event.owner, event.response
         )
     };
     let reached: Vec<_> = search
@@ -95,8 +95,8 @@ impl Search<'_> {
 
 /// Returns when an event ended. A change with unknown outcome may take effect at any later time.
 fn end(event: &Event) -> u64 {
-    match event.answer {
-        Answer::Unknown => u64::MAX,
+    match event.response {
+        Response::Unknown => u64::MAX,
         _ => event.ended,
     }
 }
@@ -113,23 +113,23 @@ impl State {
     /// Returns the state after an event, or `None` if its response would be wrong in this state.
     fn after(&self, event: &Event) -> Option<Self> {
         let mut next = self.clone();
-        let right = match (event.call, event.answer) {
-            (_, Answer::NotDone) => true,
-            (Call::Load, Answer::Record(seen)) => seen == self.record,
-            (Call::Swap(expected, fence, value), answer) => {
-                next.change(expected, fence, Some(value), answer)
+        let right = match (event.call, event.response) {
+            (_, Response::NotDone) => true,
+            (Call::Load, Response::Record(seen)) => seen == self.record,
+            (Call::Swap(expected, fence, value), response) => {
+                next.change(expected, fence, Some(value), response)
             }
-            (Call::Tombstone(expected, fence), answer) => {
-                next.change(Some(expected), fence, None, answer)
+            (Call::Tombstone(expected, fence), response) => {
+                next.change(Some(expected), fence, None, response)
             }
-            (Call::Lease, Answer::Granted(fence)) => {
+            (Call::Lease, Response::Granted(fence)) => {
                 next.holder = Some((event.owner.clone(), fence));
                 next.last_fence = fence;
                 self.holder.is_none() && fence > self.last_fence
             }
-            (Call::Lease, Answer::Busy) => self.holder.is_some(),
-            (Call::Renew(fence), Answer::Done(done)) => done == self.holds(event, fence),
-            (Call::Release(fence), Answer::Done(done)) => {
+            (Call::Lease, Response::Busy) => self.holder.is_some(),
+            (Call::Renew(fence), Response::Done(done)) => done == self.holds(event, fence),
+            (Call::Release(fence), Response::Done(done)) => {
                 if done {
                     next.holder = None;
                 }
@@ -151,22 +151,22 @@ impl State {
         expected: Option<u64>,
         fence: Option<u64>,
         value: Option<u64>,
-        answer: Answer,
+        response: Response,
     ) -> bool {
         let version = self.record.map(|record| record.version);
         let seen = self.record.map_or(0, |record| record.fence);
         let fenced = fence.is_some_and(|fence| fence < seen);
-        match answer {
-            Answer::Conflict(record) => version != expected && record == self.record,
-            Answer::Fenced => version == expected && fenced,
-            Answer::Applied(_) | Answer::Unknown if version == expected && !fenced => {
+        match response {
+            Response::Conflict(record) => version != expected && record == self.record,
+            Response::Fenced => version == expected && fenced,
+            Response::Applied(_) | Response::Unknown if version == expected && !fenced => {
                 let following = version.unwrap_or(0) + 1;
                 self.record = Some(Seen {
                     version: following,
                     fence: fence.unwrap_or(seen),
                     value,
                 });
-                answer == Answer::Unknown || answer == Answer::Applied(following)
+                response == Response::Unknown || response == Response::Applied(following)
             }
             _ => false,
         }
@@ -177,11 +177,11 @@ impl State {
 mod tests {
     use super::*;
 
-    fn event(owner: &str, call: Call, answer: Answer, began: u64, ended: u64) -> Event {
+    fn event(owner: &str, call: Call, response: Response, began: u64, ended: u64) -> Event {
         Event {
             owner: owner.to_owned(),
             call,
-            answer,
+            response,
             began,
             ended,
         }
@@ -198,9 +198,9 @@ mod tests {
     #[test]
     fn overlapping_calls_may_take_effect_in_either_order() {
         let history = [
-            event("a", Call::Swap(None, None, 7), Answer::Applied(1), 0, 3),
-            event("b", Call::Load, Answer::Record(None), 1, 2),
-            event("b", Call::Load, Answer::Record(seen(1, 7)), 4, 5),
+            event("a", Call::Swap(None, None, 7), Response::Applied(1), 0, 3),
+            event("b", Call::Load, Response::Record(None), 1, 2),
+            event("b", Call::Load, Response::Record(seen(1, 7)), 4, 5),
         ];
         assert_eq!(explain(&history), None);
     }
@@ -208,8 +208,8 @@ mod tests {
     #[test]
     fn a_stale_read_is_not_linearizable() {
         let history = [
-            event("a", Call::Swap(None, None, 7), Answer::Applied(1), 0, 1),
-            event("b", Call::Load, Answer::Record(None), 2, 3),
+            event("a", Call::Swap(None, None, 7), Response::Applied(1), 0, 1),
+            event("b", Call::Load, Response::Record(None), 2, 3),
         ];
         assert!(explain(&history).is_some());
     }
@@ -217,8 +217,8 @@ mod tests {
     #[test]
     fn a_lost_update_is_not_linearizable() {
         let history = [
-            event("a", Call::Swap(None, None, 7), Answer::Applied(1), 0, 2),
-            event("b", Call::Swap(None, None, 8), Answer::Applied(1), 1, 3),
+            event("a", Call::Swap(None, None, 7), Response::Applied(1), 0, 2),
+            event("b", Call::Swap(None, None, 8), Response::Applied(1), 1, 3),
         ];
         assert!(explain(&history).is_some());
     }
@@ -226,22 +226,22 @@ mod tests {
     #[test]
     fn two_holders_or_a_repeated_fence_are_not_linearizable() {
         let twice = [
-            event("a", Call::Lease, Answer::Granted(1), 0, 1),
-            event("b", Call::Lease, Answer::Granted(2), 2, 3),
+            event("a", Call::Lease, Response::Granted(1), 0, 1),
+            event("b", Call::Lease, Response::Granted(2), 2, 3),
         ];
         assert!(explain(&twice).is_some());
         let repeated = [
-            event("a", Call::Lease, Answer::Granted(2), 0, 1),
-            event("a", Call::Release(2), Answer::Done(true), 2, 3),
-            event("b", Call::Lease, Answer::Granted(2), 4, 5),
+            event("a", Call::Lease, Response::Granted(2), 0, 1),
+            event("a", Call::Release(2), Response::Done(true), 2, 3),
+            event("b", Call::Lease, Response::Granted(2), 4, 5),
         ];
         assert!(explain(&repeated).is_some());
     }
 
     #[test]
     fn a_change_with_unknown_outcome_is_made_at_most_once_at_any_later_time() {
-        let unknown = event("a", Call::Swap(None, None, 7), Answer::Unknown, 0, 1);
-        let load = |record, at| event("b", Call::Load, Answer::Record(record), at, at + 1);
+        let unknown = event("a", Call::Swap(None, None, 7), Response::Unknown, 0, 1);
+        let load = |record, at| event("b", Call::Load, Response::Record(record), at, at + 1);
         assert_eq!(explain(&[unknown.clone(), load(None, 2)]), None);
         assert_eq!(
             explain(&[unknown.clone(), load(None, 2), load(seen(1, 7), 4)]),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use countersign_store::{Durability, Error};
 use countersign_store_address::{
-    Address, explain_certificate, failed, misconfigured, out_of_descriptors, refused,
+    Address, explain_certificate, failed, misconfigured, out_of_descriptors, rejected,
 };
 use tokio_postgres::config::{ChannelBinding, SslMode, TargetSessionAttrs};
 use tokio_postgres::{Client, Config, NoTls};
@@ -46,7 +46,7 @@ impl Login {
             // As in libpq, this can name a socket's folder if the URL has no host.
             let host = host.to_owned();
             if !address.hosts.is_empty() {
-                return Err(refused(
+                return Err(rejected(
                     "`store` names a host in the URL and in the option host",
                 ));
             }
@@ -56,7 +56,7 @@ impl Login {
             });
         }
         if address.hosts.is_empty() {
-            return Err(refused("`store` names no host").with_hint(SHAPE));
+            return Err(rejected("`store` names no host").with_hint(SHAPE));
         }
         for host in &address.hosts {
             match host.is_socket() {
@@ -70,7 +70,7 @@ impl Login {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
         let user = address.user.clone();
-        let user = user.ok_or_else(|| refused("`store` names no user").with_hint(SHAPE))?;
+        let user = user.ok_or_else(|| rejected("`store` names no user").with_hint(SHAPE))?;
         let database = match address.path.as_str() {
             "" => &user,
             path => path,
@@ -169,7 +169,7 @@ fn read_tls(address: &mut Address) -> Result<Option<MakeRustlsConnect>, Error> {
         "allow",
     ];
     match address.word("sslmode", &modes)? {
-        Some(mode @ ("prefer" | "allow")) => Err(refused(format!(
+        Some(mode @ ("prefer" | "allow")) => Err(rejected(format!(
             "`store`: sslmode={mode} lets a man in the middle switch TLS off"
         ))
         .with_hint("use sslmode=verify-full, the default, or sslmode=disable within this machine")),

@@ -16,7 +16,7 @@ use countersign_store::{
     Stored, Swap,
 };
 use countersign_store_address::{
-    Address, Ids, MOST_PATIENCE, Unanswered, conflict, countable, failed, forked, granted_ms,
+    Address, Ids, MOST_PATIENCE, NoResponse, conflict, countable, failed, forked, granted_ms,
     misconfigured,
 };
 use tokio_postgres::Row;
@@ -127,7 +127,7 @@ impl PostgresStore {
         };
         let response = match self.server.run(sql, params) {
             Ok(response) => response,
-            Err(unanswered) => return unanswered.into(),
+            Err(no_response) => return no_response.into(),
         };
         if let Some(row) = response.rows.first() {
             return match number(row, 0) {
@@ -189,7 +189,7 @@ impl PostgresStore {
     }
 
     fn ask(&self, sql: &Arc<str>, params: Vec<Param>) -> Result<Response, Error> {
-        self.server.run(sql, params).map_err(Unanswered::into_error)
+        self.server.run(sql, params).map_err(NoResponse::into_error)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use countersign_store::{Durability, Error};
-use countersign_store_address::{Address, Unanswered, failed, forked};
+use countersign_store_address::{Address, NoResponse, failed, forked};
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -100,14 +100,14 @@ impl Server {
 
     /// Runs a statement that may safely run twice. If its response is lost, it is sent again until
     /// there is one or the time is up.
-    pub(crate) fn run(&self, sql: &Arc<str>, params: Vec<Param>) -> Result<Response, Unanswered> {
+    pub(crate) fn run(&self, sql: &Arc<str>, params: Vec<Param>) -> Result<Response, NoResponse> {
         let sql = Arc::clone(sql);
         if self.is_forked() {
-            return Err(Unanswered::NotDone(forked(self.address())));
+            return Err(NoResponse::NotDone(forked(self.address())));
         }
         let done = self.on_thread(|shared| async move { shared.run(&sql, &params).await });
         // It was started, and may still be carried out.
-        done.map_err(Unanswered::Unknown)?
+        done.map_err(NoResponse::Unknown)?
     }
 
     /// Runs several statements as one transaction. Returns the first column of the last row.
@@ -162,14 +162,14 @@ impl Drop for Server {
 }
 
 impl Shared {
-    async fn run(&self, sql: &str, params: &[Param]) -> Result<Response, Unanswered> {
+    async fn run(&self, sql: &str, params: &[Param]) -> Result<Response, NoResponse> {
         let deadline = Instant::now() + self.timeout;
         let busy = || {
             let message = format!("all connections to {} are busy", self.address);
             failed(message).with_hint("raise the option pool in `store`")
         };
         let permit = timeout_at(deadline, self.permits.acquire()).await;
-        let _permit = permit.map_err(|_| Unanswered::NotDone(busy()))?;
+        let _permit = permit.map_err(|_| NoResponse::NotDone(busy()))?;
         let mut lost: Option<Error> = None;
         let mut pause = Duration::from_millis(2);
         loop {
@@ -191,14 +191,14 @@ impl Shared {
             };
             let over = Instant::now() + pause >= deadline;
             match (failure, lost.take()) {
-                (Failure::Lost(error), _) if over => return Err(Unanswered::Unknown(error)),
+                (Failure::Lost(error), _) if over => return Err(NoResponse::Unknown(error)),
                 (Failure::Lost(error), _) => lost = Some(error),
-                (Failure::Rejected(error), None) => return Err(Unanswered::NotDone(error)),
+                (Failure::Rejected(error), None) => return Err(NoResponse::NotDone(error)),
                 (Failure::Conflict(error) | Failure::ReadOnly(error), None) if over => {
-                    return Err(Unanswered::NotDone(error));
+                    return Err(NoResponse::NotDone(error));
                 }
                 (_, None) => {}
-                (_, Some(first)) if over => return Err(Unanswered::Unknown(first)),
+                (_, Some(first)) if over => return Err(NoResponse::Unknown(first)),
                 // The lost statement may have been carried out, whatever failed now: try again.
                 (_, first) => lost = first,
             }

@@ -15,8 +15,8 @@ use countersign_store::{
     Capabilities, Error, ErrorKind, Holder, Lease, LeaseKind, Owner, Store, StoreKey, Stored, Swap,
 };
 use countersign_store_address::{
-    Address, Ids, MOST_PATIENCE, Unanswered, conflict, countable, failed, forked, granted_ms,
-    misconfigured, refused,
+    Address, Ids, MOST_PATIENCE, NoResponse, conflict, countable, failed, forked, granted_ms,
+    misconfigured, rejected,
 };
 use redis::{Cmd, Value};
 use zeroize::Zeroizing;
@@ -65,13 +65,13 @@ impl RedisStore {
     pub fn open(url: &str) -> Result<Self, Error> {
         let address = Address::parse(url, &["redis", "rediss"], OPTIONS)?;
         if address.hosts.len() != 1 || address.hosts[0].is_socket() {
-            return Err(refused("`store` must name exactly one host")
+            return Err(rejected("`store` must name exactly one host")
                 .with_hint("use redis://HOST:PORT/ or rediss://HOST:PORT/"));
         }
         let prefix = address.option("prefix").unwrap_or("countersign");
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
         if prefix.is_empty() || !prefix.chars().all(plain) {
-            return Err(refused(
+            return Err(rejected(
                 "`store`: the option prefix may only contain letters, digits and -_.:",
             ));
         }
@@ -120,7 +120,7 @@ impl RedisStore {
         });
         let response = match response {
             Ok(response) => response,
-            Err(unanswered) => return unanswered.into(),
+            Err(no_response) => return no_response.into(),
         };
         let mut words = words(response.value);
         let unexpected = || Swap::Unknown(self.unexpected_response());
@@ -160,7 +160,7 @@ impl RedisStore {
                 .arg(ttl.as_micros() as u64);
             command
         });
-        let response = response.map_err(Unanswered::into_error)?;
+        let response = response.map_err(NoResponse::into_error)?;
         match words(response.value).first().map(|word| word.as_slice()) {
             Some(b"kept") => Ok(true),
             Some(b"released") => Ok(response.resent),
@@ -173,7 +173,7 @@ impl RedisStore {
         let response = self.server.run(false, |_| command());
         response
             .map(|response| response.value)
-            .map_err(Unanswered::into_error)
+            .map_err(NoResponse::into_error)
     }
 
     fn unexpected_response(&self) -> Error {
@@ -232,7 +232,7 @@ impl Store for RedisStore {
                     .arg(ttl.as_micros() as u64);
                 command
             });
-            response.map_err(Unanswered::into_error)
+            response.map_err(NoResponse::into_error)
         })?;
         let words = words(response.value);
         let number = words.get(1).and_then(|word| number_of(word));

@@ -4,7 +4,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use countersign_store::{Durability, Error};
-use countersign_store_address::{Address, Unanswered, failed, refused};
+use countersign_store_address::{Address, NoResponse, failed, rejected};
 use redis::{Cmd, Value};
 use rustls::ClientConfig;
 
@@ -56,7 +56,7 @@ impl Server {
             "" => 0,
             path => path
                 .parse()
-                .map_err(|_| refused(format!("`store`: the database /{path} is not a number")))?,
+                .map_err(|_| rejected(format!("`store`: the database /{path} is not a number")))?,
         };
         let max: usize = address.read("pool", 4)?;
         let mut server = Self {
@@ -109,7 +109,7 @@ impl Server {
         &self,
         confirmed: bool,
         command: impl Fn(bool) -> Cmd,
-    ) -> Result<Response, Unanswered> {
+    ) -> Result<Response, NoResponse> {
         let deadline = Instant::now() + self.timeout;
         let mut lost: Option<Error> = None;
         let mut pause = Duration::from_millis(2);
@@ -131,13 +131,13 @@ impl Server {
             };
             let over = Instant::now() + pause >= deadline;
             match (failure, lost.take()) {
-                (Failure::Unconfirmed(error), _) => return Err(Unanswered::Unknown(error)),
-                (Failure::Lost(error), _) if over => return Err(Unanswered::Unknown(error)),
+                (Failure::Unconfirmed(error), _) => return Err(NoResponse::Unknown(error)),
+                (Failure::Lost(error), _) if over => return Err(NoResponse::Unknown(error)),
                 (Failure::Lost(error), _) => lost = Some(error),
-                (Failure::Rejected(error), None) => return Err(Unanswered::NotDone(error)),
-                (Failure::NotSent(error), None) if over => return Err(Unanswered::NotDone(error)),
+                (Failure::Rejected(error), None) => return Err(NoResponse::NotDone(error)),
+                (Failure::NotSent(error), None) if over => return Err(NoResponse::NotDone(error)),
                 (Failure::NotSent(_) | Failure::NoScript, None) => {}
-                (_, Some(first)) if over => return Err(Unanswered::Unknown(first)),
+                (_, Some(first)) if over => return Err(NoResponse::Unknown(first)),
                 // The lost command may have been carried out, whatever failed now: try again.
                 (_, first) => lost = first,
             }

@@ -10,7 +10,7 @@
 
 use std::ffi::CStr;
 
-use countersign_plugin::sdk::{Call, PluginProvider, Refusal};
+use countersign_plugin::sdk::{Call, PluginProvider, Rejection};
 
 struct Zoom;
 
@@ -22,10 +22,10 @@ impl PluginProvider for Zoom {
     }
 
     /// The app's page shows both ids next to each other, so they are easily confused.
-    fn check(call: Call<'_>) -> Result<(), Refusal> {
+    fn check(call: Call<'_>) -> Result<(), Rejection> {
         if call.text("extra.account_id") == call.text("client_id") {
             let message = "`extra.account_id` is the client_id";
-            return Err(Refusal::setting("extra.account_id", message).with_hint(
+            return Err(Rejection::setting("extra.account_id", message).with_hint(
                 "copy the Account ID from the app's credentials in the Zoom App Marketplace",
             ));
         }

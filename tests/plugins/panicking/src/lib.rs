@@ -4,7 +4,7 @@
 
 use std::ffi::CStr;
 
-use countersign_plugin::sdk::{Call, PluginProvider, Refusal};
+use countersign_plugin::sdk::{Call, PluginProvider, Rejection};
 
 struct Panicking;
 
@@ -25,24 +25,24 @@ impl PluginProvider for Panicking {
         "#
     }
 
-    fn check(call: Call<'_>) -> Result<(), Refusal> {
+    fn check(call: Call<'_>) -> Result<(), Rejection> {
         panic_in("check", call)
     }
 
-    fn parameters(call: Call<'_>) -> Result<(), Refusal> {
+    fn parameters(call: Call<'_>) -> Result<(), Rejection> {
         panic_in("parameters", call)
     }
 
-    fn translate(call: Call<'_>) -> Result<(), Refusal> {
+    fn translate(call: Call<'_>) -> Result<(), Rejection> {
         panic_in("translate", call)
     }
 
-    fn read(call: Call<'_>) -> Result<(), Refusal> {
+    fn read(call: Call<'_>) -> Result<(), Rejection> {
         panic_in("read", call)
     }
 }
 
-fn panic_in(function: &str, call: Call<'_>) -> Result<(), Refusal> {
+fn panic_in(function: &str, call: Call<'_>) -> Result<(), Rejection> {
     assert_ne!(call.text("extra.where"), Some(function), "panics on demand");
     Ok(())
 }

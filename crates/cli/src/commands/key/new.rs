@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use countersign_core::key::{Certificate, KeyInfo, PrivateKey};
-use countersign_core::trusted::{self, Refusal};
+use countersign_core::trusted::{self, OpenError};
 use countersign_core::{Error, ErrorKind};
 use pem::{EncodeConfig, LineEnding, Pem};
 use pkcs8::PrivateKeyInfoRef;
@@ -95,8 +95,8 @@ impl Files {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
-        trusted::check_folder(folder).map_err(|refusal| match refusal {
-            Refusal::Io(error) => cannot_write(&self.private, &error),
+        trusted::check_folder(folder).map_err(|rejection| match rejection {
+            OpenError::Io(error) => cannot_write(&self.private, &error),
             untrusted => Error::of_file(&untrusted, |why| {
                 let message = format!("the folder {} {why}", folder.display());
                 Error::new(ErrorKind::Setting, message)

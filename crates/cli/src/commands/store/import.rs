@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::time::Duration;
 
-use countersign_core::trusted::{self, Refusal};
+use countersign_core::trusted::{self, OpenError};
 use countersign_core::{
     Clock, Error, ErrorKind, Owner, Random, RecordSummary, Store, StoreKey, Swap, SystemClock,
     SystemRandom, Verdict, wait_for_lease,
@@ -272,13 +272,13 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     let mut bytes = Zeroizing::new(Vec::new());
     let mut read = |from: &mut dyn Read| from.take(MAX_BYTES).read_to_end(&mut bytes);
     let length = match path == Path::new("-") {
-        true => read(&mut io::stdin().lock()).map_err(Refusal::Io),
+        true => read(&mut io::stdin().lock()).map_err(OpenError::Io),
         // Its content goes into the store, so other users must not be able to write it.
         false => trusted::open(path).and_then(|mut found| Ok(read(&mut found.file)?)),
     };
-    length.map_err(|refusal| {
+    length.map_err(|rejection| {
         let reject = |why| Error::new(ErrorKind::Setting, format!("{} {why}", shown(path)));
-        Error::of_file(&refusal, reject)
+        Error::of_file(&rejection, reject)
     })?;
     Ok(bytes)
 }

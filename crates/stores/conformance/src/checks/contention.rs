@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use countersign_store::{Lease, Owner, Store, StoreKey, Swap};
 
 use super::records::{load, value};
-use crate::{Answer, Backend, Call, Recorder, explain, fresh_key, lossy};
+use crate::{Backend, Call, Recorder, Response, explain, fresh_key, lossy};
 
 const HANDLES: usize = 4;
 const THREADS: usize = 2;
@@ -137,17 +137,17 @@ fn call_at_random(
             ),
             _ => Call::Load,
         };
-        let answer = recorder.record(store.as_ref(), key, &owner, call);
-        match answer {
-            Answer::Record(record) | Answer::Conflict(record) => {
+        let response = recorder.record(store.as_ref(), key, &owner, call);
+        match response {
+            Response::Record(record) | Response::Conflict(record) => {
                 known = record.map(|record| record.version);
             }
-            Answer::Applied(version) => known = Some(version),
-            Answer::Granted(fence) => {
+            Response::Applied(version) => known = Some(version),
+            Response::Granted(fence) => {
                 held = Some(fence);
                 last = Some(fence);
             }
-            Answer::Done(_) if matches!(call, Call::Release(_)) => held = None,
+            Response::Done(_) if matches!(call, Call::Release(_)) => held = None,
             _ => {}
         }
     }

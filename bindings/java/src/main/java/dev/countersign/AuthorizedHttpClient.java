@@ -74,19 +74,19 @@ public final class AuthorizedHttpClient extends HttpClient {
         Token token = client.token();
         HttpRequest authorized = authorized(request, token);
         if (!canBeSentAgain(request)) {
-            HttpResponse<T> answer = http.send(authorized, handler);
-            if (answer.statusCode() == UNAUTHORIZED) {
+            HttpResponse<T> response = http.send(authorized, handler);
+            if (response.statusCode() == UNAUTHORIZED) {
                 client.invalidate(token.accessToken());
             }
-            return answer;
+            return response;
         }
-        HttpResponse<FirstAnswer<T>> first = http.send(authorized, FirstAnswer.to(handler));
+        HttpResponse<FirstResponse<T>> first = http.send(authorized, FirstResponse.to(handler));
         if (first.statusCode() != UNAUTHORIZED) {
-            return FirstAnswer.of(first);
+            return FirstResponse.of(first);
         }
         client.invalidate(token.accessToken());
         Token other = client.token();
-        return isSame(token, other) ? FirstAnswer.of(first) : http.send(authorized(request, other), handler);
+        return isSame(token, other) ? FirstResponse.of(first) : http.send(authorized(request, other), handler);
     }
 
     @Override
@@ -106,22 +106,22 @@ public final class AuthorizedHttpClient extends HttpClient {
         return chain.cancelling(chain.step(client.tokenAsync()).thenCompose(token -> {
             HttpRequest authorized = authorized(request, token);
             if (!canBeSentAgain(request)) {
-                return chain.step(http.sendAsync(authorized, handler, pushes)).thenCompose(answer -> {
-                    if (answer.statusCode() != UNAUTHORIZED) {
-                        return CompletableFuture.completedFuture(answer);
+                return chain.step(http.sendAsync(authorized, handler, pushes)).thenCompose(response -> {
+                    if (response.statusCode() != UNAUTHORIZED) {
+                        return CompletableFuture.completedFuture(response);
                     }
-                    return chain.step(client.invalidateAsync(token.accessToken())).thenApply(done -> answer);
+                    return chain.step(client.invalidateAsync(token.accessToken())).thenApply(done -> response);
                 });
             }
-            return chain.step(http.sendAsync(authorized, FirstAnswer.to(handler), FirstAnswer.to(pushes)))
+            return chain.step(http.sendAsync(authorized, FirstResponse.to(handler), FirstResponse.to(pushes)))
                     .thenCompose(first -> {
                         if (first.statusCode() != UNAUTHORIZED) {
-                            return CompletableFuture.completedFuture(FirstAnswer.of(first));
+                            return CompletableFuture.completedFuture(FirstResponse.of(first));
                         }
                         return chain.step(client.invalidateAsync(token.accessToken()))
                                 .thenCompose(done -> chain.step(client.tokenAsync()))
                                 .thenCompose(other -> isSame(token, other)
-                                        ? CompletableFuture.completedFuture(FirstAnswer.of(first))
+                                        ? CompletableFuture.completedFuture(FirstResponse.of(first))
                                         : chain.step(http.sendAsync(authorized(request, other), handler, pushes)));
                     });
         }));
@@ -220,7 +220,7 @@ public final class AuthorizedHttpClient extends HttpClient {
         }
 
         <T> CompletableFuture<T> cancelling(CompletableFuture<T> whole) {
-            whole.whenComplete((answer, failure) -> {
+            whole.whenComplete((response, failure) -> {
                 if (whole.isCancelled()) {
                     cancelled = true;
                     current.get().cancel(true);

@@ -71,7 +71,7 @@ public enum Status {
     BUSY(46),
 
     /** The server refused: an OAuth error (RFC 6749 section 5.2). */
-    REFUSED(60),
+    REJECTED(60),
 
     /** The refresh token or consent is gone; a person has to log in. */
     LOGIN_REQUIRED(61),

@@ -69,13 +69,13 @@ class AdapterTest {
     void sharedCases(Named named) throws Exception {
         JsonObject given = named.rules();
         String first = client.token().authorization();
-        for (JsonElement response : given.getAsJsonArray("responses")) {
-            JsonObject answer = response.getAsJsonObject();
-            ApiServer server = servers.get(answer.get("at").getAsString());
-            if (answer.has("location")) {
-                server.redirects(answer.get("status").getAsInt(), filled(answer.get("location").getAsString()));
+        for (JsonElement element : given.getAsJsonArray("responses")) {
+            JsonObject response = element.getAsJsonObject();
+            ApiServer server = servers.get(response.get("at").getAsString());
+            if (response.has("location")) {
+                server.redirects(response.get("status").getAsInt(), filled(response.get("location").getAsString()));
             } else {
-                server.answers(answer.get("status").getAsInt());
+                server.responds(response.get("status").getAsInt());
             }
         }
         JsonArray statuses = new JsonArray();
@@ -111,9 +111,9 @@ class AdapterTest {
         for (JsonElement url : urls) {
             HttpRequest request =
                     HttpRequest.newBuilder(URI.create(url.getAsString())).build();
-            UnexpectedException refused = assertThrows(
+            UnexpectedException rejected = assertThrows(
                     UnexpectedException.class, () -> http.send(request, BodyHandlers.discarding()), url.toString());
-            assertEquals("usage", refused.kind());
+            assertEquals("usage", rejected.kind());
             assertThrows(
                     CompletionException.class,
                     () -> http.sendAsync(request, BodyHandlers.discarding()).join(),

@@ -19,7 +19,7 @@ import com.sun.net.httpserver.HttpServer;
 /** A fake API on loopback, with scripted responses, that records requests. */
 final class ApiServer implements AutoCloseable {
     private final HttpServer server;
-    private final Deque<Answer> answers = new ConcurrentLinkedDeque<>();
+    private final Deque<Scripted> responses = new ConcurrentLinkedDeque<>();
     private final List<Call> calls = new CopyOnWriteArrayList<>();
 
     ApiServer() throws IOException {
@@ -34,9 +34,9 @@ final class ApiServer implements AutoCloseable {
     }
 
     /** Sets the next responses, in order. After the last one, it responds with 200. */
-    ApiServer answers(int... statuses) {
+    ApiServer responds(int... statuses) {
         for (int status : statuses) {
-            answers.add(new Answer(status, null, null, null));
+            responses.add(new Scripted(status, null, null, null));
         }
         return this;
     }
@@ -46,18 +46,18 @@ final class ApiServer implements AutoCloseable {
     }
 
     ApiServer redirects(int status, String location) {
-        answers.add(new Answer(status, location, null, null));
+        responses.add(new Scripted(status, location, null, null));
         return this;
     }
 
     /** Responds when the latch opens. */
-    ApiServer answersAfter(CountDownLatch latch) {
-        return answersAfter(latch, null);
+    ApiServer respondsAfter(CountDownLatch latch) {
+        return respondsAfter(latch, null);
     }
 
     /** Responds with this JSON when the latch opens. */
-    ApiServer answersAfter(CountDownLatch latch, String json) {
-        answers.add(new Answer(200, null, latch, json));
+    ApiServer respondsAfter(CountDownLatch latch, String json) {
+        responses.add(new Scripted(200, null, latch, json));
         return this;
     }
 
@@ -74,18 +74,19 @@ final class ApiServer implements AutoCloseable {
         String body = new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8);
         calls.add(new Call(
                 exchange.getRequestURI().getPath(), exchange.getRequestHeaders().get("Authorization"), body));
-        Answer answer = answers.isEmpty() ? new Answer(200, null, null, null) : answers.remove();
-        if (answer.after != null) {
-            await(answer.after);
+        Scripted response = responses.isEmpty() ? new Scripted(200, null, null, null) : responses.remove();
+        if (response.after != null) {
+            await(response.after);
         }
-        if (answer.location != null) {
-            exchange.getResponseHeaders().set("Location", answer.location);
+        if (response.location != null) {
+            exchange.getResponseHeaders().set("Location", response.location);
         }
-        if (answer.json != null) {
+        if (response.json != null) {
             exchange.getResponseHeaders().set("Content-Type", "application/json");
         }
-        byte[] text = (answer.json == null ? "answer " + answer.status : answer.json).getBytes(StandardCharsets.UTF_8);
-        exchange.sendResponseHeaders(answer.status, text.length);
+        String body = response.json == null ? "status " + response.status : response.json;
+        byte[] text = body.getBytes(StandardCharsets.UTF_8);
+        exchange.sendResponseHeaders(response.status, text.length);
         exchange.getResponseBody().write(text);
         exchange.close();
     }
@@ -113,5 +114,5 @@ final class ApiServer implements AutoCloseable {
     /** A received request. */
     record Call(String path, List<String> authorization, String body) {}
 
-    private record Answer(int status, String location, CountDownLatch after, String json) {}
+    private record Scripted(int status, String location, CountDownLatch after, String json) {}
 }

@@ -47,16 +47,16 @@ class AuthorizedHttpClientTest {
     @Test
     void theTokenIsOnTheRequest() throws Exception {
         HttpRequest request = request("/").header("authorization", "Basic old").header("X-Mine", "1").build();
-        assertEquals("answer 200", http.send(request, BodyHandlers.ofString()).body());
+        assertEquals("status 200", http.send(request, BodyHandlers.ofString()).body());
         assertEquals(List.of(List.of("Bearer " + client.accessToken())), authorizations());
     }
 
     @Test
     void a401BringsAnotherTokenOnce() throws Exception {
-        api.answers(401);
+        api.responds(401);
         HttpRequest request = request("/").POST(BodyPublishers.ofString("a body")).build();
-        HttpResponse<String> answer = http.send(request, BodyHandlers.ofString());
-        assertEquals("answer 200", answer.body());
+        HttpResponse<String> response = http.send(request, BodyHandlers.ofString());
+        assertEquals("status 200", response.body());
         assertEquals(2, api.calls().size());
         assertNotEquals(authorizations().get(0), authorizations().get(1));
         assertEquals(List.of("a body", "a body"), bodies());
@@ -65,21 +65,21 @@ class AuthorizedHttpClientTest {
 
     @Test
     void a401ThatStaysIsTheCallers() throws Exception {
-        api.answers(401, 401, 401);
-        HttpResponse<String> answer = http.send(request("/").build(), BodyHandlers.ofString());
-        assertEquals(401, answer.statusCode());
-        assertEquals("answer 401", answer.body());
+        api.responds(401, 401, 401);
+        HttpResponse<String> response = http.send(request("/").build(), BodyHandlers.ofString());
+        assertEquals(401, response.statusCode());
+        assertEquals("status 401", response.body());
         assertEquals(2, api.calls().size());
     }
 
     @Test
     void aStreamIsNotSentAgain() throws Exception {
-        api.answers(401);
+        api.responds(401);
         ByteArrayInputStream stream = new ByteArrayInputStream(new byte[] {'a'});
         HttpRequest request = request("/").POST(BodyPublishers.ofInputStream(() -> stream)).build();
-        HttpResponse<String> answer = http.send(request, BodyHandlers.ofString());
-        assertEquals(401, answer.statusCode());
-        assertEquals("answer 401", answer.body());
+        HttpResponse<String> response = http.send(request, BodyHandlers.ofString());
+        assertEquals(401, response.statusCode());
+        assertEquals("status 401", response.body());
         assertEquals(List.of("a"), bodies());
         http.send(request("/").build(), BodyHandlers.ofString());
         assertNotEquals(authorizations().get(0), authorizations().get(1));
@@ -117,22 +117,22 @@ class AuthorizedHttpClientTest {
 
     @Test
     void asynchronouslyA401BringsAnotherTokenOnce() {
-        api.answers(401, 401);
-        HttpResponse<String> answer =
+        api.responds(401, 401);
+        HttpResponse<String> response =
                 http.sendAsync(request("/").build(), BodyHandlers.ofString()).join();
-        assertEquals(401, answer.statusCode());
+        assertEquals(401, response.statusCode());
         assertEquals(2, api.calls().size());
         // The new token is cached, so there is no other one to retry with.
-        api.answers(401);
+        api.responds(401);
         assertEquals(
-                "answer 401",
+                "status 401",
                 http.sendAsync(request("/").build(), BodyHandlers.ofString()).join().body());
         assertEquals(3, api.calls().size());
     }
 
     @Test
     void aStreamIsNotSentAgainAsynchronously() {
-        api.answers(401);
+        api.responds(401);
         ByteArrayInputStream stream = new ByteArrayInputStream(new byte[] {'a'});
         HttpRequest request = request("/").POST(BodyPublishers.ofInputStream(() -> stream)).build();
         assertEquals(401, http.sendAsync(request, BodyHandlers.discarding()).join().statusCode());
@@ -156,12 +156,12 @@ class AuthorizedHttpClientTest {
     @Test
     void cancellingReturnsAtOnce() {
         CountDownLatch latch = new CountDownLatch(1);
-        api.answersAfter(latch);
-        CompletableFuture<HttpResponse<Void>> answer =
+        api.respondsAfter(latch);
+        CompletableFuture<HttpResponse<Void>> response =
                 http.sendAsync(request("/").build(), BodyHandlers.discarding());
         Patience.until(Duration.ofSeconds(10), () -> !api.calls().isEmpty());
-        assertTrue(answer.cancel(true));
-        assertThrows(CancellationException.class, answer::join);
+        assertTrue(response.cancel(true));
+        assertThrows(CancellationException.class, response::join);
         latch.countDown();
     }
 

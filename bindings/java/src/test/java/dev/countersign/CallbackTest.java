@@ -76,8 +76,8 @@ class CallbackTest {
         Key key = Key.read(Path.of(sandbox.settings("docusign-jwt").get("private_key_file")));
         ClientBuilder builder =
                 sandbox.builder("docusign-jwt").signer("RS256", null, input -> key.signBytes(input, "RS256"));
-        CountersignException refused = assertThrows(FixConfigurationException.class, builder::build);
-        assertEquals("private_key", refused.setting().orElseThrow());
+        CountersignException rejected = assertThrows(FixConfigurationException.class, builder::build);
+        assertEquals("private_key", rejected.setting().orElseThrow());
         try (Client client = builder.unset("private_key").unset("private_key").build()) {
             assertEquals(Source.MINTED, client.token().source());
         }
@@ -85,9 +85,9 @@ class CallbackTest {
         builder.setting("private_key_env", "NO_SUCH_VARIABLE");
         assertThrows(FixConfigurationException.class, builder::build);
         builder.unset("private_key").build().close();
-        refused = assertThrows(
+        rejected = assertThrows(
                 FixConfigurationException.class, () -> builder.unset("private_kee").build());
-        assertTrue(refused.getMessage().contains("`private_key`"), refused.getMessage());
+        assertTrue(rejected.getMessage().contains("`private_key`"), rejected.getMessage());
     }
 
     @Test
@@ -136,14 +136,14 @@ class CallbackTest {
     @Test
     void aCallbackCannotCallItsClient() {
         AtomicReference<Client> self = new AtomicReference<>();
-        AtomicReference<CountersignException> refusal = new AtomicReference<>();
+        AtomicReference<CountersignException> rejection = new AtomicReference<>();
         try (Client client = sandbox.builder("docusign-jwt")
                 .onChange((change, token) ->
-                        refusal.set(assertThrows(CountersignException.class, self.get()::refresh)))
+                        rejection.set(assertThrows(CountersignException.class, self.get()::refresh)))
                 .build()) {
             self.set(client);
             client.token();
-            assertEquals(Status.REENTERED, refusal.get().status());
+            assertEquals(Status.REENTERED, rejection.get().status());
         }
     }
 

@@ -42,9 +42,9 @@ class ClientTest {
                 "client_id", "my-app",
                 "client_secret", "s3cret",
                 "store", "file:" + folder.resolve("tokens"));
-        FixConfigurationException refused = assertThrows(
+        FixConfigurationException rejected = assertThrows(
                 FixConfigurationException.class, () -> Client.builder().settings(settings).build());
-        assertEquals(Optional.of("name"), refused.setting());
+        assertEquals(Optional.of("name"), rejected.setting());
         Client.builder().name("ann").settings(settings).build().close();
     }
 
@@ -189,13 +189,13 @@ class ClientTest {
     void manyThreadsGetTheToken() throws Exception {
         try (Client client = sandbox.builder("docusign-jwt").build()) {
             String token = client.token().accessToken();
-            for (var answer : Crowd.together(16, () -> {
+            for (var result : Crowd.together(16, () -> {
                 for (int i = 0; i < 2_000; i++) {
                     assertEquals(token, i % 2 == 0 ? client.accessToken() : client.token().accessToken());
                 }
                 return token;
             })) {
-                assertEquals(token, answer.call());
+                assertEquals(token, result.call());
             }
         }
     }
@@ -205,8 +205,8 @@ class ClientTest {
         try (Client client = sandbox.builder("docusign-jwt").build()) {
             for (int round = 0; round < 20; round++) {
                 String fresh = client.refresh().accessToken();
-                for (var answer : Crowd.together(4, () -> client.token().accessToken())) {
-                    assertEquals(fresh, answer.call());
+                for (var result : Crowd.together(4, () -> client.token().accessToken())) {
+                    assertEquals(fresh, result.call());
                 }
             }
         }

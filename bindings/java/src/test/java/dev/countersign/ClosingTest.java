@@ -36,7 +36,7 @@ class ClosingTest {
 
     @BeforeEach
     void start() throws IOException {
-        server = new ApiServer().answersAfter(release, """
+        server = new ApiServer().respondsAfter(release, """
                 {"access_token": "rotated", "token_type": "Bearer", "expires_in": 3600, "refresh_token": "next"}""");
     }
 

@@ -23,16 +23,16 @@ final class Crowd {
         ExecutorService threads = Executors.newFixedThreadPool(count);
         try {
             CountDownLatch ready = new CountDownLatch(count);
-            List<Callable<T>> answers = new ArrayList<>();
+            List<Callable<T>> results = new ArrayList<>();
             for (int i = 0; i < count; i++) {
-                Future<T> answer = threads.submit(() -> {
+                Future<T> result = threads.submit(() -> {
                     ready.countDown();
                     ready.await();
                     return call.call();
                 });
-                answers.add(() -> unwrapped(answer));
+                results.add(() -> unwrapped(result));
             }
-            return answers;
+            return results;
         } finally {
             threads.shutdown();
             assertTrue(threads.awaitTermination(60, TimeUnit.SECONDS), "the threads did not end");
@@ -77,9 +77,9 @@ final class Crowd {
         assertEquals(Status.CLOSED, assertThrows(UnexpectedException.class, client::token).status());
     }
 
-    private static <T> T unwrapped(Future<T> answer) throws Exception {
+    private static <T> T unwrapped(Future<T> result) throws Exception {
         try {
-            return answer.get();
+            return result.get();
         } catch (ExecutionException failure) {
             if (failure.getCause() instanceof Exception cause) {
                 throw cause;

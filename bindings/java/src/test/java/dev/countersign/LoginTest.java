@@ -36,7 +36,7 @@ class LoginTest {
             assertEquals(login.url(), restored.url());
             assertTrue(login.url().contains("state=" + restored.state()), login.url());
             assertFalse(login.toString().contains("http"));
-            String callback = sandbox.answerLogin(login.url(), "allow");
+            String callback = sandbox.decideLogin(login.url(), "allow");
             String query = callback.substring(callback.indexOf('?') + 1);
             assertEquals(Source.MINTED, client.completeLogin(restored, query).source());
         }
@@ -112,7 +112,7 @@ class LoginTest {
     void asyncLoginDoesNotBlockTheCaller() {
         try (Client client = Client.of(sandbox.settings("docusign-code"));
                 Login login = client.startLogin()) {
-            String callback = sandbox.answerLogin(login.url(), "allow");
+            String callback = sandbox.decideLogin(login.url(), "allow");
             assertEquals(Source.MINTED, client.completeLoginAsync(login, callback).join().source());
             assertEquals(client.identity(), client.identityAsync().join());
             assertEquals(client.events(), client.eventsAsync().join());

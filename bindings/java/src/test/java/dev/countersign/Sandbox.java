@@ -109,26 +109,26 @@ final class Sandbox {
     }
 
     void post(String path, String body) {
-        HttpResponse<String> answer = send(HttpRequest.newBuilder(URI.create(url + path))
+        HttpResponse<String> response = send(HttpRequest.newBuilder(URI.create(url + path))
                 .header("Content-Type", "application/json")
                 .POST(BodyPublishers.ofString(body))
                 .build());
-        if (answer.statusCode() != 200) {
-            throw new AssertionError("POST " + path + ": " + answer.statusCode() + " " + answer.body());
+        if (response.statusCode() != 200) {
+            throw new AssertionError("POST " + path + ": " + response.statusCode() + " " + response.body());
         }
     }
 
     /** Returns the token requests that the sandbox has received. */
     JsonArray requests() {
-        HttpResponse<String> answer =
+        HttpResponse<String> response =
                 send(HttpRequest.newBuilder(URI.create(url + "/_sandbox/log")).build());
-        return JsonParser.parseString(answer.body()).getAsJsonArray();
+        return JsonParser.parseString(response.body()).getAsJsonArray();
     }
 
     /** Returns the URL that a login page redirects to. */
-    String answerLogin(String loginUrl, String answer) {
+    String decideLogin(String loginUrl, String decision) {
         HttpResponse<String> redirect =
-                send(HttpRequest.newBuilder(URI.create(loginUrl + "&_sandbox=" + answer)).build());
+                send(HttpRequest.newBuilder(URI.create(loginUrl + "&_sandbox=" + decision)).build());
         return redirect.headers().firstValue("Location").orElseThrow();
     }
 

@@ -81,7 +81,7 @@ final class ScenarioRun {
         switch (object.get("do").getAsString()) {
             case "token" -> token(Members.of(object, "do", "expect", "min_valid_s", "as"));
             case "refresh" -> token(Members.of(object, "do", "expect", "as"), () -> client.refresh());
-            case "login" -> login(Members.of(object, "do", "expect", "answer", "as"));
+            case "login" -> login(Members.of(object, "do", "expect", "decision", "as"));
             case "invalidate" -> client.invalidate(
                     named.get(Members.of(object, "do", "token").text("token")).accessToken());
             case "identity" -> expectation.result(
@@ -137,7 +137,7 @@ final class ScenarioRun {
     private void login(Members step) throws Exception {
         token(step, () -> {
             try (Login login = client.startLogin()) {
-                String callback = sandbox.answerLogin(login.url(), step.text("answer"));
+                String callback = sandbox.decideLogin(login.url(), step.text("decision"));
                 if (!callback.contains(login.state())) {
                     throw new AssertionError("the login's state is not in " + callback);
                 }
@@ -154,8 +154,8 @@ final class ScenarioRun {
     private void threads(Members step) throws Exception {
         List<Callable<Token>> asked = Crowd.together(Math.toIntExact(step.number("count")), () -> client.token());
         Token first = null;
-        for (Callable<Token> answer : asked) {
-            Token token = expectation.result(step, answer, expectation::token);
+        for (Callable<Token> call : asked) {
+            Token token = expectation.result(step, call, expectation::token);
             if (token != null) {
                 first = first == null ? token : first;
                 assertEquals(first.accessToken(), token.accessToken(), "the threads got different tokens");
@@ -181,11 +181,11 @@ final class ScenarioRun {
         Members expect = Members.of(step.object("expect"), "status", "token_requests");
         int before = sandbox.requests().size();
         HttpClient http = new AuthorizedHttpClient(client, sandbox.http());
-        HttpResponse<String> answer = http.send(
+        HttpResponse<String> response = http.send(
                 HttpRequest.newBuilder(URI.create(sandbox.url() + step.text("path"))).build(),
                 BodyHandlers.ofString());
         if (expect.has("status")) {
-            assertEquals(expect.number("status"), answer.statusCode(), answer.body());
+            assertEquals(expect.number("status"), response.statusCode(), response.body());
         }
         if (expect.has("token_requests")) {
             assertEquals(expect.number("token_requests"), sandbox.requests().size() - before, "token requests");

@@ -107,13 +107,13 @@ fn rejection(app: App<'_>, response: &Response, redactor: &Redactor) -> Error {
     };
     let error = match status {
         401 => error(
-            ErrorKind::Refused,
+            ErrorKind::Rejected,
             "the access token is invalid, expired or revoked",
         )
         .with_verdict(Verdict::Retry)
         .with_hint("invalidate the token, and request another one"),
         403 => error(
-            ErrorKind::Refused,
+            ErrorKind::Rejected,
             "the access token isn't allowed to do this",
         )
         .with_setting("scopes")

@@ -207,8 +207,8 @@ impl ResponseReader<'_> {
     /// Adds the server's message to the error of a provider that couldn't translate a response.
     fn explain_untranslated(&self, error: Error) -> Error {
         let error = self.redactor.scrub(error);
-        let is_refusal = !(200..300).contains(&self.response.status);
-        match is_refusal && error.oauth_error().is_none() {
+        let is_rejection = !(200..300).contains(&self.response.status);
+        match is_rejection && error.oauth_error().is_none() {
             true => {
                 let reported = ServerError::of(self.response, &self.response.body);
                 let quoted = self.redactor.quoted(&reported);

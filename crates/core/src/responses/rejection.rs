@@ -107,7 +107,7 @@ impl ResponseReader<'_> {
     fn by_rfc(&self, reported: &ServerError, message: String) -> Error {
         let code = reported.code.as_deref().unwrap_or_default();
         let rejected = |setting: &str, hint: &str| {
-            Error::new(ErrorKind::Refused, message.clone())
+            Error::new(ErrorKind::Rejected, message.clone())
                 .with_setting(setting)
                 .with_hint(hint)
         };
@@ -166,7 +166,7 @@ impl ResponseReader<'_> {
             ),
             // Servers report most other failures with a code.
             (400, "") if self.spends_a_grant() && self.undecoded().is_none() => self.by_grant(message),
-            _ => Error::new(ErrorKind::Refused, message)
+            _ => Error::new(ErrorKind::Rejected, message)
                 .with_verdict(Verdict::Unexpected)
                 .with_hint("look up the server's response in the vendor's documentation"),
         }
@@ -217,12 +217,12 @@ impl ResponseReader<'_> {
                 .with_hint("the refresh token is expired, revoked or replaced: log in again"),
             Grant::AuthorizationCode { .. } => Error::new(ErrorKind::LoginRequired, message)
                 .with_hint("the code is expired, used or from another login: log in again"),
-            Grant::JwtBearer => Error::new(ErrorKind::Refused, message)
+            Grant::JwtBearer => Error::new(ErrorKind::Rejected, message)
                 .with_setting("private_key")
                 .with_hint(
                     "check private_key, client_id, subject, audience and this machine's clock",
                 ),
-            Grant::ClientCredentials => Error::new(ErrorKind::Refused, message)
+            Grant::ClientCredentials => Error::new(ErrorKind::Rejected, message)
                 .with_setting("client_id")
                 .with_hint("check that the vendor lets the app request tokens for itself"),
         }
@@ -254,7 +254,7 @@ impl ResponseReader<'_> {
                 "check that the vendor lets the app request tokens for itself",
             ),
         };
-        Error::new(ErrorKind::Refused, message)
+        Error::new(ErrorKind::Rejected, message)
             .with_setting(setting)
             .with_hint(hint)
     }
@@ -262,7 +262,7 @@ impl ResponseReader<'_> {
     /// Returns the error for an app that was rejected. The hint depends on its authentication.
     fn by_client(&self, message: String) -> Error {
         let (setting, hint) = self.client_advice();
-        let error = Error::new(ErrorKind::Refused, message)
+        let error = Error::new(ErrorKind::Rejected, message)
             .with_setting(setting)
             .with_hint(hint);
         self.with_basic_hint(error)

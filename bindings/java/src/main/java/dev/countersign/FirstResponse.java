@@ -23,26 +23,26 @@ import javax.net.ssl.SSLSession;
  *
  * @param body returns the caller's body
  */
-record FirstAnswer<T>(Supplier<T> body) {
+record FirstResponse<T>(Supplier<T> body) {
     private static final int UNAUTHORIZED = 401;
 
-    static <T> BodyHandler<FirstAnswer<T>> to(BodyHandler<T> handler) {
+    static <T> BodyHandler<FirstResponse<T>> to(BodyHandler<T> handler) {
         return info -> info.statusCode() == UNAUTHORIZED
                 ? BodySubscribers.mapping(
                         BodySubscribers.ofByteArray(),
-                        bytes -> new FirstAnswer<>(() -> handled(handler, info, bytes)))
-                : BodySubscribers.mapping(handler.apply(info), body -> new FirstAnswer<>(() -> body));
+                        bytes -> new FirstResponse<>(() -> handled(handler, info, bytes)))
+                : BodySubscribers.mapping(handler.apply(info), body -> new FirstResponse<>(() -> body));
     }
 
-    static <T> PushPromiseHandler<FirstAnswer<T>> to(PushPromiseHandler<T> pushes) {
+    static <T> PushPromiseHandler<FirstResponse<T>> to(PushPromiseHandler<T> pushes) {
         if (pushes == null) {
             return null;
         }
         return (initiating, pushed, acceptor) -> pushes.applyPushPromise(
-                initiating, pushed, handler -> acceptor.apply(to(handler)).thenApply(FirstAnswer::of));
+                initiating, pushed, handler -> acceptor.apply(to(handler)).thenApply(FirstResponse::of));
     }
 
-    static <T> HttpResponse<T> of(HttpResponse<FirstAnswer<T>> first) {
+    static <T> HttpResponse<T> of(HttpResponse<FirstResponse<T>> first) {
         return new Opened<>(first, first.body().body().get());
     }
 

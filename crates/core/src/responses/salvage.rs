@@ -161,7 +161,7 @@ mod tests {
             br#"["refresh_token","r1"]"#,
             br#"{"x":"refresh_token","y":":\"r1\""}"#,
             br#"{"token":"refresh_token" "r1"}"#,
-            br#"{}{"refresh_token":"another answer's"}"#,
+            br#"{}{"refresh_token":"another response's"}"#,
             br#"}{"#,
         ];
         for body in others {
