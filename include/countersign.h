@@ -63,11 +63,11 @@
 #define CSIGN_ABI_VERSION 1
 
 /**
- * How a call ended. Treat a number that you don't know as a failure.
+ * The result of a call. Treat an unknown number as a failure.
  *
- * 1 to 19: the call was wrong. 20 to 39: settings, keys, signatures. 40 to 59: the network and the
- * store. 60 to 79: the server said no. 80 to 89: the response could not be read. 90 to 99: a
- * plugin. 100 and up: a bug of ours.
+ * 1 to 19: incorrect use of the API. 20 to 39: settings, keys, signatures. 40 to 59: the network
+ * and the store. 60 to 79: the server rejected the request. 80 to 89: the response can't be read.
+ * 90 to 99: a plugin. 100 and up: a bug in countersign.
  */
 enum csign_status
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -83,15 +83,15 @@ enum csign_status
      */
     CSIGN_STATUS_NULL_ARGUMENT = 1,
     /**
-     * Text is not UTF-8.
+     * A text argument is not UTF-8.
      */
     CSIGN_STATUS_BAD_UTF8 = 2,
     /**
-     * A number or length is out of range, or the call came in the wrong order.
+     * A number or length is out of range, or the functions were called in the wrong order.
      */
     CSIGN_STATUS_BAD_ARGUMENT = 3,
     /**
-     * The handle was freed, is of another type, or never was a handle.
+     * The handle was freed, has another type, or was never a handle.
      */
     CSIGN_STATUS_BAD_HANDLE = 4,
     /**
@@ -99,103 +99,103 @@ enum csign_status
      */
     CSIGN_STATUS_CLOSED = 5,
     /**
-     * A callback called the client that is calling it.
+     * A callback called the client that it was called by.
      */
     CSIGN_STATUS_REENTERED = 6,
     /**
-     * The client was created before this process was forked: create one in the child.
+     * The client was created before a fork. Create another one in the child process.
      */
     CSIGN_STATUS_FORKED = 7,
     /**
-     * The buffer is too small; the required length was written.
+     * The buffer is too small. The required length was written.
      */
     CSIGN_STATUS_BUFFER_TOO_SMALL = 8,
     /**
-     * A setting is missing, unknown, malformed or contradicts another.
+     * A setting is missing, unknown, malformed, or conflicts with another one.
      */
     CSIGN_STATUS_SETTING = 20,
     /**
-     * A key could not be read, or does not fit its use.
+     * A key can't be read, or isn't suitable for its use.
      */
     CSIGN_STATUS_KEY = 21,
     /**
-     * A signature could not be made.
+     * Signing failed.
      */
     CSIGN_STATUS_SIGNING = 22,
     /**
-     * A signature or token did not verify.
+     * A signature or token is not valid.
      */
     CSIGN_STATUS_VERIFICATION = 23,
     /**
-     * Nothing of the request left: name not resolved, connection refused.
+     * The request was not sent: the name could not be resolved, or the connection failed.
      */
     CSIGN_STATUS_CONNECT = 40,
     /**
-     * The server's certificate or the TLS handshake was not accepted.
+     * The server's certificate is not trusted, or the TLS handshake failed.
      */
     CSIGN_STATUS_TLS = 41,
     /**
-     * The request left, but no complete answer came back.
+     * The request was sent, but no complete response arrived.
      */
     CSIGN_STATUS_INTERRUPTED = 42,
     /**
-     * The server asks to slow down.
+     * The server received too many requests.
      */
     CSIGN_STATUS_THROTTLED = 43,
     /**
-     * The server cannot answer now.
+     * The server is temporarily unavailable.
      */
     CSIGN_STATUS_UNAVAILABLE = 44,
     /**
-     * The store could not be read or written.
+     * The store can't be read or written.
      */
     CSIGN_STATUS_STORE = 45,
     /**
-     * Another holder has the connection's lease.
+     * Another client holds the lease of this grant.
      */
     CSIGN_STATUS_BUSY = 46,
     /**
-     * The server refused: an OAuth error (RFC 6749 section 5.2).
+     * The server rejected the request with an OAuth error (RFC 6749 section 5.2).
      */
     CSIGN_STATUS_REJECTED = 60,
     /**
-     * The refresh token or consent is gone; a person has to log in.
+     * The refresh token or the consent is no longer valid: a person must log in.
      */
     CSIGN_STATUS_LOGIN_REQUIRED = 61,
     /**
-     * The user has not consented, or an administrator has not approved.
+     * The user has not consented, or an administrator has not approved the app.
      */
     CSIGN_STATUS_CONSENT_REQUIRED = 62,
     /**
-     * Nothing usable is stored yet and the grant needs a login first.
+     * No token is stored, and this grant requires a login first.
      */
     CSIGN_STATUS_NO_TOKEN = 63,
     /**
-     * The authorization response did not belong to this login, or the person said no.
+     * The callback doesn't belong to this login, or the person denied access.
      */
     CSIGN_STATUS_CALLBACK = 64,
     /**
-     * The clock of this machine and the server's disagree.
+     * This machine's clock and the server's differ too much.
      */
     CSIGN_STATUS_CLOCK = 65,
     /**
-     * The answer is not one this protocol knows.
+     * The response is not a valid OAuth response.
      */
     CSIGN_STATUS_UNREADABLE = 80,
     /**
-     * A plugin could not be loaded, failed, or broke the plugin ABI's rules.
+     * A plugin can't be loaded, failed, or violated the plugin ABI.
      */
     CSIGN_STATUS_PLUGIN = 90,
     /**
-     * The library panicked, which is a bug of ours. The client is poisoned.
+     * The library panicked, which is a bug in countersign. The client is poisoned.
      */
     CSIGN_STATUS_PANIC = 100,
     /**
-     * An earlier call on this client panicked; create another client.
+     * An earlier call on this client panicked. Create another client.
      */
     CSIGN_STATUS_POISONED = 101,
     /**
-     * A bug of ours.
+     * A bug in countersign.
      */
     CSIGN_STATUS_INTERNAL = 102,
 };
@@ -303,7 +303,7 @@ typedef int32_t csign_change;
 #endif // __cplusplus
 
 /**
- * What to do about an error. The same words in every language.
+ * What to do about an error. The names are the same in every language.
  */
 enum csign_verdict
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -1066,41 +1066,42 @@ csign_status csign_settings(struct csign_text **out_json,
                             struct csign_error **error);
 
 /**
- * The status that the call returned; CSIGN_STATUS_BAD_HANDLE if `error` isn't a live handle.
+ * The status of the failed call; CSIGN_STATUS_BAD_HANDLE if `error` isn't a live handle.
  */
 CSIGN_API
 csign_status csign_error_status(const struct csign_error *error);
 
 /**
- * What to do about it; CSIGN_VERDICT_UNEXPECTED if `error` isn't a live handle.
+ * What to do about the error; CSIGN_VERDICT_UNEXPECTED if `error` isn't a live handle.
  */
 CSIGN_API
 csign_verdict csign_error_verdict(const struct csign_error *error);
 
 /**
- * What happened, as a word that is the same in every language, such as "consent_required", or
- * "usage" if the call itself was wrong. Borrowed until csign_error_free.
+ * The kind of error, such as "consent_required", or "usage" if the API was used incorrectly. The
+ * same in every language. Borrowed until csign_error_free.
  */
 CSIGN_API
 const char *csign_error_kind(const struct csign_error *error,
                              size_t *length);
 
 /**
- * What happened, in one sentence. Borrowed until csign_error_free.
+ * One sentence that says what failed. Borrowed until csign_error_free.
  */
 CSIGN_API
 const char *csign_error_message(const struct csign_error *error,
                                 size_t *length);
 
 /**
- * What to do about it, in one sentence; NULL if there is no hint. Borrowed until csign_error_free.
+ * One sentence that says what to do; NULL if there is no hint. Borrowed until csign_error_free.
  */
 CSIGN_API
 const char *csign_error_hint(const struct csign_error *error,
                              size_t *length);
 
 /**
- * The setting to look at; NULL if no setting caused it. Borrowed until csign_error_free.
+ * The name of the setting to check; NULL if no setting caused the error. Borrowed until
+ * csign_error_free.
  */
 CSIGN_API
 const char *csign_error_setting(const struct csign_error *error,
@@ -1121,7 +1122,7 @@ const char *csign_error_oauth_error(const struct csign_error *error,
                                     size_t *length);
 
 /**
- * The server's `error_description`, without secrets; NULL if there is none. Borrowed until
+ * The server's `error_description` without secrets; NULL if there is none. Borrowed until
  * csign_error_free.
  */
 CSIGN_API
@@ -1136,29 +1137,29 @@ int64_t csign_error_retry_after_ms(const struct csign_error *error);
 
 /**
  * The URL that a person should open, such as a consent page; NULL if there is none. An error that
- * asks for a login has none: call csign_client_start_login. Borrowed until csign_error_free.
+ * requires a login has none: call csign_client_start_login. Borrowed until csign_error_free.
  */
 CSIGN_API
 const char *csign_error_url(const struct csign_error *error,
                             size_t *length);
 
 /**
- * The vendor's trace ID of the failed request, for its support; NULL if there is none. Borrowed
- * until csign_error_free.
+ * The vendor's trace ID of the failed request, for the vendor's support; NULL if there is none.
+ * Borrowed until csign_error_free.
  */
 CSIGN_API
 const char *csign_error_trace_id(const struct csign_error *error,
                                  size_t *length);
 
 /**
- * The provider that the error is about; NULL if there is none. Borrowed until csign_error_free.
+ * The provider's ID; NULL if the error isn't about a provider. Borrowed until csign_error_free.
  */
 CSIGN_API
 const char *csign_error_provider(const struct csign_error *error,
                                  size_t *length);
 
 /**
- * What the failed callback passed to csign_callback_set_cause; NULL if there is no cause.
+ * The pointer that the failed callback passed to csign_callback_set_cause; NULL if there is none.
  *
  * Borrowed until csign_error_free. Callers that shared one request have the same cause in their
  * errors.
@@ -1167,10 +1168,10 @@ CSIGN_API
 void *csign_error_cause(const struct csign_error *error);
 
 /**
- * What the failed callback returned; 0 if no callback caused this error.
+ * The number that the failed callback returned; 0 if no callback caused the error.
  *
- * For programs that can't call csign_callback_set_cause because their callback's code runs on
- * another thread: the number identifies the cause as well.
+ * Use it if you can't call csign_callback_set_cause because your callback's code runs on another
+ * thread: the number identifies the cause as well.
  */
 CSIGN_API
 int32_t csign_error_callback_status(const struct csign_error *error);

@@ -65,13 +65,14 @@ enum class LogLevel : std::int32_t {
     debug = CSIGN_LOG_LEVEL_DEBUG,
 };
 
-/// How a call ended. Treat a number that you don't know as a failure.
+/// The result of a call. Treat an unknown number as a failure.
 ///
-/// 1 to 19: the call was wrong. 20 to 39: settings, keys, signatures. 40 to 59: the network and the store. 60 to 79:
-/// the server said no. 80 to 89: the response could not be read. 90 to 99: a plugin. 100 and up: a bug of ours.
+/// 1 to 19: incorrect use of the API. 20 to 39: settings, keys, signatures. 40 to 59: the network and the store. 60 to
+/// 79: the server rejected the request. 80 to 89: the response can't be read. 90 to 99: a plugin. 100 and up: a bug in
+/// countersign.
 using Status = ::csign_status;
 
-/// What to do about an error. The same words in every language.
+/// What to do about an error. The names are the same in every language.
 enum class Verdict : std::int32_t {
     /// Try again, after the wait that the error gives, if any.
     retry = CSIGN_VERDICT_RETRY,
@@ -101,19 +102,19 @@ enum class Source : std::int32_t {
 template <typename Self>
 class ErrorFields {
   public:
-    /// What to do about it.
+    /// What to do about the error.
     Verdict verdict() const noexcept { return static_cast<Verdict>(::csign_error_verdict(get())); }
-    /// What happened, as a word that is the same in every language, such as "consent_required", or "usage" if the call
-    /// itself was wrong.
+    /// The kind of error, such as "consent_required", or "usage" if the API was used incorrectly. The same in every
+    /// language.
     std::string_view kind() const & noexcept { return text(&::csign_error_kind); }
     std::string_view kind() const && = delete;
-    /// What happened, in one sentence.
+    /// One sentence that says what failed.
     std::string_view message() const & noexcept { return text(&::csign_error_message); }
     std::string_view message() const && = delete;
-    /// What to do about it, in one sentence; empty if there is no hint.
+    /// One sentence that says what to do; empty if there is no hint.
     std::string_view hint() const & noexcept { return text(&::csign_error_hint); }
     std::string_view hint() const && = delete;
-    /// The setting to look at; empty if no setting caused it.
+    /// The name of the setting to check; empty if no setting caused the error.
     std::string_view setting() const & noexcept { return text(&::csign_error_setting); }
     std::string_view setting() const && = delete;
     /// The HTTP status of the response; 0 if there was no response.
@@ -121,7 +122,7 @@ class ErrorFields {
     /// The server's `error` (RFC 6749 section 5.2); empty if there is none.
     std::string_view oauth_error() const & noexcept { return text(&::csign_error_oauth_error); }
     std::string_view oauth_error() const && = delete;
-    /// The server's `error_description`, without secrets; empty if there is none.
+    /// The server's `error_description` without secrets; empty if there is none.
     std::string_view oauth_description() const & noexcept { return text(&::csign_error_oauth_description); }
     std::string_view oauth_description() const && = delete;
     /// How long to wait before trying again; empty if that is unknown.
@@ -129,14 +130,14 @@ class ErrorFields {
         const std::int64_t ms = ::csign_error_retry_after_ms(get());
         return ms < 0 ? std::nullopt : std::optional<std::chrono::milliseconds>(ms);
     }
-    /// The URL that a person should open, such as a consent page; empty if there is none. An error that asks for a
+    /// The URL that a person should open, such as a consent page; empty if there is none. An error that requires a
     /// login has none: call Client::start_login.
     std::string_view url() const & noexcept { return text(&::csign_error_url); }
     std::string_view url() const && = delete;
-    /// The vendor's trace ID of the failed request, for its support; empty if there is none.
+    /// The vendor's trace ID of the failed request, for the vendor's support; empty if there is none.
     std::string_view trace_id() const & noexcept { return text(&::csign_error_trace_id); }
     std::string_view trace_id() const && = delete;
-    /// The provider that the error is about; empty if there is none.
+    /// The provider's ID; empty if the error isn't about a provider.
     std::string_view provider() const & noexcept { return text(&::csign_error_provider); }
     std::string_view provider() const && = delete;
 

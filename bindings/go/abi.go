@@ -10,10 +10,11 @@ import (
 	"time"
 )
 
-// Status: how a call ended. Treat a number that you don't know as a failure.
+// Status: the result of a call. Treat an unknown number as a failure.
 //
-// 1 to 19: the call was wrong. 20 to 39: settings, keys, signatures. 40 to 59: the network and the store. 60 to 79: the
-// server said no. 80 to 89: the response could not be read. 90 to 99: a plugin. 100 and up: a bug of ours.
+// 1 to 19: incorrect use of the API. 20 to 39: settings, keys, signatures. 40 to 59: the network and the store. 60 to
+// 79: the server rejected the request. 80 to 89: the response can't be read. 90 to 99: a plugin. 100 and up: a bug in
+// countersign.
 type Status int32
 
 // The statuses.
@@ -22,67 +23,67 @@ const (
 	StatusOK Status = C.CSIGN_STATUS_OK
 	// StatusNullArgument: a required argument is NULL.
 	StatusNullArgument Status = C.CSIGN_STATUS_NULL_ARGUMENT
-	// StatusBadUTF8: text is not UTF-8.
+	// StatusBadUTF8: a text argument is not UTF-8.
 	StatusBadUTF8 Status = C.CSIGN_STATUS_BAD_UTF8
-	// StatusBadArgument: a number or length is out of range, or the call came in the wrong order.
+	// StatusBadArgument: a number or length is out of range, or the functions were called in the wrong order.
 	StatusBadArgument Status = C.CSIGN_STATUS_BAD_ARGUMENT
-	// StatusBadHandle: the handle was freed, is of another type, or never was a handle.
+	// StatusBadHandle: the handle was freed, has another type, or was never a handle.
 	StatusBadHandle Status = C.CSIGN_STATUS_BAD_HANDLE
 	// StatusClosed: the client was closed.
 	StatusClosed Status = C.CSIGN_STATUS_CLOSED
-	// StatusReentered: a callback called the client that is calling it.
+	// StatusReentered: a callback called the client that it was called by.
 	StatusReentered Status = C.CSIGN_STATUS_REENTERED
-	// StatusForked: the client was created before this process was forked: create one in the child.
+	// StatusForked: the client was created before a fork. Create another one in the child process.
 	StatusForked Status = C.CSIGN_STATUS_FORKED
-	// StatusBufferTooSmall: the buffer is too small; the required length was written.
+	// StatusBufferTooSmall: the buffer is too small. The required length was written.
 	StatusBufferTooSmall Status = C.CSIGN_STATUS_BUFFER_TOO_SMALL
-	// StatusSetting: a setting is missing, unknown, malformed or contradicts another.
+	// StatusSetting: a setting is missing, unknown, malformed, or conflicts with another one.
 	StatusSetting Status = C.CSIGN_STATUS_SETTING
-	// StatusKey: a key could not be read, or does not fit its use.
+	// StatusKey: a key can't be read, or isn't suitable for its use.
 	StatusKey Status = C.CSIGN_STATUS_KEY
-	// StatusSigning: a signature could not be made.
+	// StatusSigning: signing failed.
 	StatusSigning Status = C.CSIGN_STATUS_SIGNING
-	// StatusVerification: a signature or token did not verify.
+	// StatusVerification: a signature or token is not valid.
 	StatusVerification Status = C.CSIGN_STATUS_VERIFICATION
-	// StatusConnect: nothing of the request left: name not resolved, connection refused.
+	// StatusConnect: the request was not sent: the name could not be resolved, or the connection failed.
 	StatusConnect Status = C.CSIGN_STATUS_CONNECT
-	// StatusTLS: the server's certificate or the TLS handshake was not accepted.
+	// StatusTLS: the server's certificate is not trusted, or the TLS handshake failed.
 	StatusTLS Status = C.CSIGN_STATUS_TLS
-	// StatusInterrupted: the request left, but no complete answer came back.
+	// StatusInterrupted: the request was sent, but no complete response arrived.
 	StatusInterrupted Status = C.CSIGN_STATUS_INTERRUPTED
-	// StatusThrottled: the server asks to slow down.
+	// StatusThrottled: the server received too many requests.
 	StatusThrottled Status = C.CSIGN_STATUS_THROTTLED
-	// StatusUnavailable: the server cannot answer now.
+	// StatusUnavailable: the server is temporarily unavailable.
 	StatusUnavailable Status = C.CSIGN_STATUS_UNAVAILABLE
-	// StatusStore: the store could not be read or written.
+	// StatusStore: the store can't be read or written.
 	StatusStore Status = C.CSIGN_STATUS_STORE
-	// StatusBusy: another holder has the connection's lease.
+	// StatusBusy: another client holds the lease of this grant.
 	StatusBusy Status = C.CSIGN_STATUS_BUSY
-	// StatusRejected: the server refused: an OAuth error (RFC 6749 section 5.2).
+	// StatusRejected: the server rejected the request with an OAuth error (RFC 6749 section 5.2).
 	StatusRejected Status = C.CSIGN_STATUS_REJECTED
-	// StatusLoginRequired: the refresh token or consent is gone; a person has to log in.
+	// StatusLoginRequired: the refresh token or the consent is no longer valid: a person must log in.
 	StatusLoginRequired Status = C.CSIGN_STATUS_LOGIN_REQUIRED
-	// StatusConsentRequired: the user has not consented, or an administrator has not approved.
+	// StatusConsentRequired: the user has not consented, or an administrator has not approved the app.
 	StatusConsentRequired Status = C.CSIGN_STATUS_CONSENT_REQUIRED
-	// StatusNoToken: nothing usable is stored yet and the grant needs a login first.
+	// StatusNoToken: no token is stored, and this grant requires a login first.
 	StatusNoToken Status = C.CSIGN_STATUS_NO_TOKEN
-	// StatusCallback: the authorization response did not belong to this login, or the person said no.
+	// StatusCallback: the callback doesn't belong to this login, or the person denied access.
 	StatusCallback Status = C.CSIGN_STATUS_CALLBACK
-	// StatusClock: the clock of this machine and the server's disagree.
+	// StatusClock: this machine's clock and the server's differ too much.
 	StatusClock Status = C.CSIGN_STATUS_CLOCK
-	// StatusUnreadable: the answer is not one this protocol knows.
+	// StatusUnreadable: the response is not a valid OAuth response.
 	StatusUnreadable Status = C.CSIGN_STATUS_UNREADABLE
-	// StatusPlugin: a plugin could not be loaded, failed, or broke the plugin ABI's rules.
+	// StatusPlugin: a plugin can't be loaded, failed, or violated the plugin ABI.
 	StatusPlugin Status = C.CSIGN_STATUS_PLUGIN
-	// StatusPanic: the library panicked, which is a bug of ours. The client is poisoned.
+	// StatusPanic: the library panicked, which is a bug in countersign. The client is poisoned.
 	StatusPanic Status = C.CSIGN_STATUS_PANIC
-	// StatusPoisoned: an earlier call on this client panicked; create another client.
+	// StatusPoisoned: an earlier call on this client panicked. Create another client.
 	StatusPoisoned Status = C.CSIGN_STATUS_POISONED
-	// StatusInternal: a bug of ours.
+	// StatusInternal: a bug in countersign.
 	StatusInternal Status = C.CSIGN_STATUS_INTERNAL
 )
 
-// Verdict: what to do about an error. The same words in every language.
+// Verdict: what to do about an error. The names are the same in every language.
 type Verdict string
 
 // The verdicts.
@@ -236,33 +237,33 @@ func (c *Counts) places() map[C.int32_t]*uint64 {
 
 // Error describes why a call failed. It never contains a secret.
 type Error struct {
-	// Status: the status that the call returned.
+	// Status: the status of the failed call.
 	Status Status
-	// Verdict: what to do about it.
+	// Verdict: what to do about the error.
 	Verdict Verdict
-	// Kind: what happened, as a word that is the same in every language, such as "consent_required", or "usage" if the
-	// call itself was wrong.
+	// Kind: the kind of error, such as "consent_required", or "usage" if the API was used incorrectly. The same in
+	// every language.
 	Kind string
-	// Message: what happened, in one sentence.
+	// Message: one sentence that says what failed.
 	Message string
-	// Hint: what to do about it, in one sentence; empty if there is no hint.
+	// Hint: one sentence that says what to do; empty if there is no hint.
 	Hint string
-	// Setting: the setting to look at; empty if no setting caused it.
+	// Setting: the name of the setting to check; empty if no setting caused the error.
 	Setting string
 	// HTTPStatus: the HTTP status of the response; 0 if there was no response.
 	HTTPStatus int
 	// OAuthError: the server's `error` (RFC 6749 section 5.2); empty if there is none.
 	OAuthError string
-	// OAuthDescription: the server's `error_description`, without secrets; empty if there is none.
+	// OAuthDescription: the server's `error_description` without secrets; empty if there is none.
 	OAuthDescription string
 	// RetryAfter: how long to wait before trying again; negative if that is unknown.
 	RetryAfter time.Duration
-	// URL: the URL that a person should open, such as a consent page; empty if there is none. An error that asks for a
+	// URL: the URL that a person should open, such as a consent page; empty if there is none. An error that requires a
 	// login has none: call [Client.StartLogin].
 	URL string
-	// TraceID: the vendor's trace ID of the failed request, for its support; empty if there is none.
+	// TraceID: the vendor's trace ID of the failed request, for the vendor's support; empty if there is none.
 	TraceID string
-	// Provider: the provider that the error is about; empty if there is none.
+	// Provider: the provider's ID; empty if the error isn't about a provider.
 	Provider string
 
 	cause error

@@ -5,37 +5,37 @@ import { VERDICTS, type Verdict } from './numbers.js';
 
 /** The fields of an error. They never contain a secret. */
 export interface ErrorDetails {
-  /** The status that the call returned. */
+  /** The status of the failed call. */
   status: number;
-  /** What to do about it. */
+  /** What to do about the error. */
   verdict: Verdict;
   /**
-   * What happened, as a word that is the same in every language, such as "consent_required", or "usage" if
-   * the call itself was wrong.
+   * The kind of error, such as "consent_required", or "usage" if the API was used incorrectly. The same in
+   * every language.
    */
   kind: string;
-  /** What happened, in one sentence. */
+  /** One sentence that says what failed. */
   message: string;
-  /** What to do about it, in one sentence; null if there is no hint. */
+  /** One sentence that says what to do; null if there is no hint. */
   hint: string | null;
-  /** The setting to look at; null if no setting caused it. */
+  /** The name of the setting to check; null if no setting caused the error. */
   setting: string | null;
   /** The HTTP status of the response; null if there was no response. */
   httpStatus: number | null;
   /** The server's `error` (RFC 6749 section 5.2); null if there is none. */
   oauthError: string | null;
-  /** The server's `error_description`, without secrets; null if there is none. */
+  /** The server's `error_description` without secrets; null if there is none. */
   oauthDescription: string | null;
   /** How long to wait before trying again, in seconds; null if that is unknown. */
   retryAfterS: number | null;
   /**
-   * The URL that a person should open, such as a consent page; null if there is none. An error that asks for
+   * The URL that a person should open, such as a consent page; null if there is none. An error that requires
    * a login has none: call `Client.startLogin`.
    */
   url: string | null;
-  /** The vendor's trace ID of the failed request, for its support; null if there is none. */
+  /** The vendor's trace ID of the failed request, for the vendor's support; null if there is none. */
   traceId: string | null;
-  /** The provider that the error is about; null if there is none. */
+  /** The provider's ID; null if the error isn't about a provider. */
   provider: string | null;
 }
 

@@ -113,13 +113,13 @@ impl Report {
     }
 }
 
-/// The status that the call returned; CSIGN_STATUS_BAD_HANDLE if `error` isn't a live handle.
+/// The status of the failed call; CSIGN_STATUS_BAD_HANDLE if `error` isn't a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_status(error: *const csign_error) -> csign_status {
     find(error).map_or(csign_status::BAD_HANDLE, |error| error.status)
 }
 
-/// What to do about it; CSIGN_VERDICT_UNEXPECTED if `error` isn't a live handle.
+/// What to do about the error; CSIGN_VERDICT_UNEXPECTED if `error` isn't a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_verdict(error: *const csign_error) -> csign_verdict {
     find(error).map_or(csign_verdict::UNEXPECTED, |error| {
@@ -127,8 +127,8 @@ pub unsafe extern "C" fn csign_error_verdict(error: *const csign_error) -> csign
     })
 }
 
-/// What happened, as a word that is the same in every language, such as "consent_required", or
-/// "usage" if the call itself was wrong. Borrowed until csign_error_free.
+/// The kind of error, such as "consent_required", or "usage" if the API was used incorrectly. The
+/// same in every language. Borrowed until csign_error_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_kind(
     error: *const csign_error,
@@ -137,7 +137,7 @@ pub unsafe extern "C" fn csign_error_kind(
     lend!(error, length, |error| Some(&error.kind))
 }
 
-/// What happened, in one sentence. Borrowed until csign_error_free.
+/// One sentence that says what failed. Borrowed until csign_error_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_message(
     error: *const csign_error,
@@ -146,7 +146,7 @@ pub unsafe extern "C" fn csign_error_message(
     lend!(error, length, |error| Some(&error.message))
 }
 
-/// What to do about it, in one sentence; NULL if there is no hint. Borrowed until csign_error_free.
+/// One sentence that says what to do; NULL if there is no hint. Borrowed until csign_error_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_hint(
     error: *const csign_error,
@@ -155,7 +155,8 @@ pub unsafe extern "C" fn csign_error_hint(
     lend!(error, length, |error| error.hint.as_ref())
 }
 
-/// The setting to look at; NULL if no setting caused it. Borrowed until csign_error_free.
+/// The name of the setting to check; NULL if no setting caused the error. Borrowed until
+/// csign_error_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_setting(
     error: *const csign_error,
@@ -181,7 +182,7 @@ pub unsafe extern "C" fn csign_error_oauth_error(
     lend!(error, length, |error| error.oauth_error.as_ref())
 }
 
-/// The server's `error_description`, without secrets; NULL if there is none. Borrowed until
+/// The server's `error_description` without secrets; NULL if there is none. Borrowed until
 /// csign_error_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_oauth_description(
@@ -201,7 +202,7 @@ pub unsafe extern "C" fn csign_error_retry_after_ms(error: *const csign_error) -
 }
 
 /// The URL that a person should open, such as a consent page; NULL if there is none. An error that
-/// asks for a login has none: call csign_client_start_login. Borrowed until csign_error_free.
+/// requires a login has none: call csign_client_start_login. Borrowed until csign_error_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_url(
     error: *const csign_error,
@@ -210,8 +211,8 @@ pub unsafe extern "C" fn csign_error_url(
     lend!(error, length, |error| error.url.as_ref())
 }
 
-/// The vendor's trace ID of the failed request, for its support; NULL if there is none. Borrowed
-/// until csign_error_free.
+/// The vendor's trace ID of the failed request, for the vendor's support; NULL if there is none.
+/// Borrowed until csign_error_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_trace_id(
     error: *const csign_error,
@@ -220,7 +221,7 @@ pub unsafe extern "C" fn csign_error_trace_id(
     lend!(error, length, |error| error.trace_id.as_ref())
 }
 
-/// The provider that the error is about; NULL if there is none. Borrowed until csign_error_free.
+/// The provider's ID; NULL if the error isn't about a provider. Borrowed until csign_error_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_provider(
     error: *const csign_error,
@@ -229,7 +230,7 @@ pub unsafe extern "C" fn csign_error_provider(
     lend!(error, length, |error| error.provider.as_ref())
 }
 
-/// What the failed callback passed to csign_callback_set_cause; NULL if there is no cause.
+/// The pointer that the failed callback passed to csign_callback_set_cause; NULL if there is none.
 ///
 /// Borrowed until csign_error_free. Callers that shared one request have the same cause in their
 /// errors.
@@ -239,10 +240,10 @@ pub unsafe extern "C" fn csign_error_cause(error: *const csign_error) -> *mut c_
     data.unwrap_or(ptr::null_mut())
 }
 
-/// What the failed callback returned; 0 if no callback caused this error.
+/// The number that the failed callback returned; 0 if no callback caused the error.
 ///
-/// For programs that can't call csign_callback_set_cause because their callback's code runs on
-/// another thread: the number identifies the cause as well.
+/// Use it if you can't call csign_callback_set_cause because your callback's code runs on another
+/// thread: the number identifies the cause as well.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_error_callback_status(error: *const csign_error) -> i32 {
     let status = find(error).and_then(|error| Some(error.cause()?.status));

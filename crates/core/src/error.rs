@@ -46,54 +46,54 @@ struct Inner {
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
-/// What happened. New kinds may be added; the [`Verdict`] is what to branch on.
+/// The kind of an error. Kinds may be added, so branch on the [`Verdict`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A setting is missing, unknown, malformed or contradicts another.
+    /// A setting is missing, unknown, malformed, or conflicts with another one.
     Setting,
-    /// A key could not be read, or does not fit its use.
+    /// A key can't be read, or isn't suitable for its use.
     Key,
-    /// A signature could not be made.
+    /// Signing failed.
     Signing,
-    /// A signature or token did not verify.
+    /// A signature or token is not valid.
     Verification,
-    /// Nothing of the request left: name not resolved, connection refused.
+    /// The request was not sent: the name could not be resolved, or the connection failed.
     Connect,
-    /// The server's certificate or the TLS handshake was not accepted.
+    /// The server's certificate is not trusted, or the TLS handshake failed.
     Tls,
-    /// The request left, but no complete answer came back.
+    /// The request was sent, but no complete response arrived.
     Interrupted,
-    /// The server refused: an OAuth error (RFC 6749 section 5.2).
+    /// The server rejected the request with an OAuth error (RFC 6749 section 5.2).
     Rejected,
-    /// The server asks to slow down.
+    /// The server received too many requests.
     Throttled,
-    /// The server cannot answer now.
+    /// The server is temporarily unavailable.
     Unavailable,
-    /// The answer is not one this protocol knows.
+    /// The response is not a valid OAuth response.
     Unreadable,
-    /// The refresh token or consent is gone; a person has to log in.
+    /// The refresh token or the consent is no longer valid: a person must log in.
     LoginRequired,
-    /// The user has not consented, or an administrator has not approved.
+    /// The user has not consented, or an administrator has not approved the app.
     ConsentRequired,
-    /// Nothing usable is stored yet and the grant needs a login first.
+    /// No token is stored, and this grant requires a login first.
     NoToken,
-    /// The authorization response did not belong to this login, or the person said no.
+    /// The callback doesn't belong to this login, or the person denied access.
     Callback,
-    /// The clock of this machine and the server's disagree.
+    /// This machine's clock and the server's differ too much.
     Clock,
-    /// The store could not be read or written.
+    /// The store can't be read or written.
     Store,
-    /// Another holder has the connection's lease.
+    /// Another client holds the lease of this grant.
     Busy,
-    /// A plugin could not be loaded, failed, or broke the plugin ABI's rules.
+    /// A plugin can't be loaded, failed, or violated the plugin ABI.
     Plugin,
-    /// A bug of ours.
+    /// A bug in countersign.
     Internal,
 }
 
-/// What the caller should do about an error. The same words in every language.
+/// What the caller should do about an error. The names are the same in every language.
 ///
 /// # Example
 ///

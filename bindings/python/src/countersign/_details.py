@@ -16,24 +16,24 @@ class ErrorDetails(Exception):
     """The fields of an error. They never contain a secret."""
 
     status: int
-    """The status that the call returned."""
+    """The status of the failed call."""
 
     verdict: str
-    """What to do about it."""
+    """What to do about the error."""
 
     kind: str
-    """What happened, as a word that is the same in every language, such as "consent_required", or "usage" if the call
-    itself was wrong.
+    """The kind of error, such as "consent_required", or "usage" if the API was used incorrectly. The same in every
+    language.
     """
 
     message: str
-    """What happened, in one sentence."""
+    """One sentence that says what failed."""
 
     hint: str | None
-    """What to do about it, in one sentence; None if there is no hint."""
+    """One sentence that says what to do; None if there is no hint."""
 
     setting: str | None
-    """The setting to look at; None if no setting caused it."""
+    """The name of the setting to check; None if no setting caused the error."""
 
     http_status: int | None
     """The HTTP status of the response; None if there was no response."""
@@ -42,21 +42,21 @@ class ErrorDetails(Exception):
     """The server's `error` (RFC 6749 section 5.2); None if there is none."""
 
     oauth_description: str | None
-    """The server's `error_description`, without secrets; None if there is none."""
+    """The server's `error_description` without secrets; None if there is none."""
 
     retry_after_s: float | None
     """How long to wait before trying again, in seconds; None if that is unknown."""
 
     url: str | None
-    """The URL that a person should open, such as a consent page; None if there is none. An error that asks for a login
+    """The URL that a person should open, such as a consent page; None if there is none. An error that requires a login
     has none: call `Client.start_login`.
     """
 
     trace_id: str | None
-    """The vendor's trace ID of the failed request, for its support; None if there is none."""
+    """The vendor's trace ID of the failed request, for the vendor's support; None if there is none."""
 
     provider: str | None
-    """The provider that the error is about; None if there is none."""
+    """The provider's ID; None if the error isn't about a provider."""
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ abstract class ErrorFields extends RuntimeException {
     }
 
     /**
-     * What to do about it.
+     * What to do about the error.
      *
      * @return the value
      */
@@ -28,8 +28,8 @@ abstract class ErrorFields extends RuntimeException {
     }
 
     /**
-     * What happened, as a word that is the same in every language, such as "consent_required", or "usage" if the call
-     * itself was wrong.
+     * The kind of error, such as "consent_required", or "usage" if the API was used incorrectly. The same in every
+     * language.
      *
      * @return the value
      */
@@ -38,7 +38,7 @@ abstract class ErrorFields extends RuntimeException {
     }
 
     /**
-     * What to do about it, in one sentence; empty if there is no hint.
+     * One sentence that says what to do; empty if there is no hint.
      *
      * @return the value
      */
@@ -47,7 +47,7 @@ abstract class ErrorFields extends RuntimeException {
     }
 
     /**
-     * The setting to look at; empty if no setting caused it.
+     * The name of the setting to check; empty if no setting caused the error.
      *
      * @return the value
      */
@@ -74,7 +74,7 @@ abstract class ErrorFields extends RuntimeException {
     }
 
     /**
-     * The server's {@code error_description}, without secrets; empty if there is none.
+     * The server's {@code error_description} without secrets; empty if there is none.
      *
      * @return the value
      */
@@ -92,7 +92,7 @@ abstract class ErrorFields extends RuntimeException {
     }
 
     /**
-     * The URL that a person should open, such as a consent page; empty if there is none. An error that asks for a login
+     * The URL that a person should open, such as a consent page; empty if there is none. An error that requires a login
      * has none: call {@link Client#startLogin()}.
      *
      * @return the value
@@ -102,7 +102,7 @@ abstract class ErrorFields extends RuntimeException {
     }
 
     /**
-     * The vendor's trace ID of the failed request, for its support; empty if there is none.
+     * The vendor's trace ID of the failed request, for the vendor's support; empty if there is none.
      *
      * @return the value
      */
@@ -111,7 +111,7 @@ abstract class ErrorFields extends RuntimeException {
     }
 
     /**
-     * The provider that the error is about; empty if there is none.
+     * The provider's ID; empty if the error isn't about a provider.
      *
      * @return the value
      */

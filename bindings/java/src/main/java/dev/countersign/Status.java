@@ -2,10 +2,11 @@
 package dev.countersign;
 
 /**
- * How a call ended. Treat a number that you don't know as a failure.
+ * The result of a call. Treat an unknown number as a failure.
  *
- * <p>1 to 19: the call was wrong. 20 to 39: settings, keys, signatures. 40 to 59: the network and the store. 60 to 79:
- * the server said no. 80 to 89: the response could not be read. 90 to 99: a plugin. 100 and up: a bug of ours.
+ * <p>1 to 19: incorrect use of the API. 20 to 39: settings, keys, signatures. 40 to 59: the network and the store. 60
+ * to 79: the server rejected the request. 80 to 89: the response can't be read. 90 to 99: a plugin. 100 and up: a bug
+ * in countersign.
  *
  * <p>Use the {@link Verdict} to decide what to do about an error. The status is for messages and tests.
  */
@@ -16,91 +17,91 @@ public enum Status {
     /** A required argument is NULL. */
     NULL_ARGUMENT(1),
 
-    /** Text is not UTF-8. */
+    /** A text argument is not UTF-8. */
     BAD_UTF8(2),
 
-    /** A number or length is out of range, or the call came in the wrong order. */
+    /** A number or length is out of range, or the functions were called in the wrong order. */
     BAD_ARGUMENT(3),
 
-    /** The handle was freed, is of another type, or never was a handle. */
+    /** The handle was freed, has another type, or was never a handle. */
     BAD_HANDLE(4),
 
     /** The client was closed. */
     CLOSED(5),
 
-    /** A callback called the client that is calling it. */
+    /** A callback called the client that it was called by. */
     REENTERED(6),
 
-    /** The client was created before this process was forked: create one in the child. */
+    /** The client was created before a fork. Create another one in the child process. */
     FORKED(7),
 
-    /** The buffer is too small; the required length was written. */
+    /** The buffer is too small. The required length was written. */
     BUFFER_TOO_SMALL(8),
 
-    /** A setting is missing, unknown, malformed or contradicts another. */
+    /** A setting is missing, unknown, malformed, or conflicts with another one. */
     SETTING(20),
 
-    /** A key could not be read, or does not fit its use. */
+    /** A key can't be read, or isn't suitable for its use. */
     KEY(21),
 
-    /** A signature could not be made. */
+    /** Signing failed. */
     SIGNING(22),
 
-    /** A signature or token did not verify. */
+    /** A signature or token is not valid. */
     VERIFICATION(23),
 
-    /** Nothing of the request left: name not resolved, connection refused. */
+    /** The request was not sent: the name could not be resolved, or the connection failed. */
     CONNECT(40),
 
-    /** The server's certificate or the TLS handshake was not accepted. */
+    /** The server's certificate is not trusted, or the TLS handshake failed. */
     TLS(41),
 
-    /** The request left, but no complete answer came back. */
+    /** The request was sent, but no complete response arrived. */
     INTERRUPTED(42),
 
-    /** The server asks to slow down. */
+    /** The server received too many requests. */
     THROTTLED(43),
 
-    /** The server cannot answer now. */
+    /** The server is temporarily unavailable. */
     UNAVAILABLE(44),
 
-    /** The store could not be read or written. */
+    /** The store can't be read or written. */
     STORE(45),
 
-    /** Another holder has the connection's lease. */
+    /** Another client holds the lease of this grant. */
     BUSY(46),
 
-    /** The server refused: an OAuth error (RFC 6749 section 5.2). */
+    /** The server rejected the request with an OAuth error (RFC 6749 section 5.2). */
     REJECTED(60),
 
-    /** The refresh token or consent is gone; a person has to log in. */
+    /** The refresh token or the consent is no longer valid: a person must log in. */
     LOGIN_REQUIRED(61),
 
-    /** The user has not consented, or an administrator has not approved. */
+    /** The user has not consented, or an administrator has not approved the app. */
     CONSENT_REQUIRED(62),
 
-    /** Nothing usable is stored yet and the grant needs a login first. */
+    /** No token is stored, and this grant requires a login first. */
     NO_TOKEN(63),
 
-    /** The authorization response did not belong to this login, or the person said no. */
+    /** The callback doesn't belong to this login, or the person denied access. */
     CALLBACK(64),
 
-    /** The clock of this machine and the server's disagree. */
+    /** This machine's clock and the server's differ too much. */
     CLOCK(65),
 
-    /** The answer is not one this protocol knows. */
+    /** The response is not a valid OAuth response. */
     UNREADABLE(80),
 
-    /** A plugin could not be loaded, failed, or broke the plugin ABI's rules. */
+    /** A plugin can't be loaded, failed, or violated the plugin ABI. */
     PLUGIN(90),
 
-    /** The library panicked, which is a bug of ours. The client is poisoned. */
+    /** The library panicked, which is a bug in countersign. The client is poisoned. */
     PANIC(100),
 
-    /** An earlier call on this client panicked; create another client. */
+    /** An earlier call on this client panicked. Create another client. */
     POISONED(101),
 
-    /** A bug of ours. */
+    /** A bug in countersign. */
     INTERNAL(102),
 
     /** A failure that this package does not know. {@link CountersignException#statusNumber()} returns its number. */

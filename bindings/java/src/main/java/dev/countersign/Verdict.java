@@ -2,7 +2,7 @@
 package dev.countersign;
 
 /**
- * What to do about an error. The same words in every language.
+ * What to do about an error. The names are the same in every language.
  *
  * <p>Each verdict has its own exception class.
  */
