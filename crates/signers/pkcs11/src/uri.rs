@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use countersign_core::{Error, ErrorKind, Secret, trusted};
+use percent_encoding::{
+    AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode_byte, utf8_percent_encode,
+};
 
 /// A `pkcs11:` URI (RFC 7512), which identifies a key on a token.
 ///
@@ -171,7 +174,8 @@ impl KeyUri {
 impl std::fmt::Display for KeyUri {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let slot = self.slot.map(|slot| slot.to_string());
-        let text = |value: &Option<String>| value.as_ref().map(|value| encode(value.as_bytes()));
+        let encode = |value: &String| utf8_percent_encode(value, RESERVED).to_string();
+        let text = |value: &Option<String>| value.as_ref().map(encode);
         let parts = [
             ("token", text(&self.token)),
             ("serial", text(&self.serial)),
@@ -214,35 +218,30 @@ fn unknown(attribute: &str) -> Error {
 }
 
 fn decode(value: &str) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::with_capacity(value.len());
-    let mut rest = value.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let mut digit = || rest.next().and_then(|d| char::from(d).to_digit(16));
-                match (digit(), digit()) {
-                    (Some(high), Some(low)) => (high * 16 + low) as u8,
-                    _ => return Err(reject("a `%` is not followed by two hex digits")),
-                }
-            }
-            byte => byte,
-        });
+    let is_escape = |rest: &str| {
+        let digits = rest.bytes().take(2).filter(u8::is_ascii_hexdigit);
+        digits.count() == 2
+    };
+    if !value.split('%').skip(1).all(is_escape) {
+        return Err(reject("a `%` is not followed by two hex digits"));
     }
+    // Enough capacity, so that growth leaves no partial copy of a PIN behind.
+    let mut bytes = Vec::with_capacity(value.len());
+    bytes.extend(percent_decode_str(value));
     Ok(bytes)
 }
 
-fn encode(bytes: &[u8]) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let one = |byte: &u8| match plain(*byte) {
-        true => char::from(*byte).to_string(),
-        false => format!("%{byte:02X}"),
-    };
-    bytes.iter().map(one).collect()
-}
+/// Everything except unreserved characters (RFC 3986 section 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// Percent-encodes all bytes, as RFC 7512 section 2.3 requires for an ID.
 fn encode_all(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("%{byte:02X}")).collect()
+    let escapes = bytes.iter().map(|byte| percent_encode_byte(*byte));
+    escapes.collect()
 }
 
 fn reject(why: impl std::fmt::Display) -> Error {
