@@ -54,9 +54,6 @@ fn check_text(path: &Path, text: &str, faults: &mut Vec<String>) {
     let is_rust = path.extension().is_some_and(|ending| ending == "rs");
     for (index, line) in text.lines().enumerate() {
         let line_number = index + 1;
-        if line.ends_with([' ', '\t']) && is_rust {
-            faults.push(format!("{shown}:{line_number}: trailing whitespace"));
-        }
         // Split, so that this file doesn't match.
         for word in [
             concat!("/wo", "rk/"),
