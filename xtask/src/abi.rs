@@ -156,29 +156,21 @@ fn layouts(path: &str, model: &Model) -> Result<Vec<String>, String> {
 }
 
 fn run_c(program: &str) -> Result<Vec<String>, String> {
-    let folder = std::env::temp_dir().join(format!("countersign-abi-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-    let (source, binary) = (folder.join("layout.c"), folder.join("layout"));
-    let outcome = std::fs::write(&source, program)
-        .map_err(|error| error.to_string())
-        .and_then(|()| {
-            let built = Command::new("cc")
-                .args(["-std=c11", "-o"])
-                .args([&binary, &source])
-                .output();
-            let built = built.map_err(|error| format!("cc: {error}"))?;
-            match built.status.success() {
-                true => Ok(()),
-                false => Err(String::from_utf8_lossy(&built.stderr).into_owned()),
-            }
-        })
-        .and_then(|()| {
-            Command::new(&binary)
-                .output()
-                .map_err(|error| error.to_string())
-        });
-    let _ = std::fs::remove_dir_all(&folder);
-    let text = String::from_utf8_lossy(&outcome?.stdout).into_owned();
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let (source, binary) = (folder.path().join("layout.c"), folder.path().join("layout"));
+    std::fs::write(&source, program).map_err(|error| error.to_string())?;
+    let built = Command::new("cc")
+        .args(["-std=c11", "-o"])
+        .args([&binary, &source])
+        .output()
+        .map_err(|error| format!("cc: {error}"))?;
+    if !built.status.success() {
+        return Err(String::from_utf8_lossy(&built.stderr).into_owned());
+    }
+    let output = Command::new(&binary)
+        .output()
+        .map_err(|error| error.to_string())?;
+    let text = String::from_utf8_lossy(&output.stdout);
     Ok(text.lines().map(str::to_owned).collect())
 }
 
