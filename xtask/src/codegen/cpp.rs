@@ -1,8 +1,10 @@
 //! The low layer of C++: the enums and the fields of an error.
 
+use heck::ToUpperCamelCase;
+
 use super::fields::{Idiom, Kind, fields};
 use super::model::{Enum, Model};
-use super::text::{pascal, wrapped};
+use super::text::wrapped;
 use super::{File, banner};
 
 const WIDTH: usize = 120;
@@ -22,7 +24,7 @@ pub(super) fn files(model: &Model) -> Result<Vec<File>, String> {
                 out.push_str(&documented(&one.docs, ""));
                 out.push_str("using Status = ::csign_status;\n");
             }
-            short => out.push_str(&enumeration(one, &pascal(short))),
+            short => out.push_str(&enumeration(one, &short.to_upper_camel_case())),
         }
     }
     out.push_str(&error(model));

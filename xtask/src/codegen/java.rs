@@ -1,8 +1,10 @@
 //! The low layer of Java: the functions for JNA, and the enums.
 
+use heck::{ToLowerCamelCase, ToUpperCamelCase};
+
 use super::fields::{Field, Idiom, Kind, fields};
 use super::model::{Enum, Function, Model, Type};
-use super::text::{block, camel, pascal};
+use super::text::block;
 use super::{File, banner};
 
 const FOLDER: &str = "bindings/java/src/main/java/dev/countersign";
@@ -18,7 +20,10 @@ pub(super) fn files(model: &Model) -> Result<Vec<File>, String> {
     ];
     for one in PUBLIC {
         let described = model.enumeration(one.short)?;
-        files.push(file(&pascal(one.short), enumeration(described, one)));
+        files.push(file(
+            &one.short.to_upper_camel_case(),
+            enumeration(described, one),
+        ));
     }
     Ok(files)
 }
@@ -108,7 +113,7 @@ fn enumeration(described: &Enum, public: &Public) -> String {
     format!(
         "{}public {}",
         javadoc(&docs, ""),
-        body(&pascal(public.short), described, public, "")
+        body(&public.short.to_upper_camel_case(), described, public, "")
     )
 }
 
@@ -133,7 +138,7 @@ fn body(name: &str, described: &Enum, public: &Public, outer: &str) -> String {
                 "verdict" => format!(
                     "{}: {{@link {}Exception}}.",
                     value.about.trim_end_matches('.'),
-                    pascal(&value.name)
+                    value.name.to_upper_camel_case()
                 ),
                 _ => value.about.clone(),
             };
@@ -263,7 +268,7 @@ fn jna(model: &Model) -> String {
             format!(
                 "    /** {{@code {}}}. */\n    interface {}Callback extends Callback {{\n    {}    }}\n",
                 callback.name,
-                pascal(short),
+                short.to_upper_camel_case(),
                 declared("", "invoke", callback).replace("\n        ", "\n            ")
             )
         })
@@ -276,7 +281,13 @@ fn declared(before: &str, name: &str, function: &Function) -> String {
     let parameters: Vec<_> = function
         .parameters
         .iter()
-        .map(|parameter| format!("{} {}", kind(&parameter.kind), camel(&parameter.name)))
+        .map(|parameter| {
+            format!(
+                "{} {}",
+                kind(&parameter.kind),
+                parameter.name.to_lower_camel_case()
+            )
+        })
         .collect();
     let start = format!("    {before}{} {name}(", kind(&function.result));
     let one = format!("{start}{});\n", parameters.join(", "));
@@ -338,7 +349,7 @@ fn component(field: &Field<'_>) -> (&'static str, String) {
         Kind::Text | Kind::OptionalText => "String",
         Kind::Millis => "Duration",
     };
-    (kind, camel(field.bare()))
+    (kind, field.bare().to_lower_camel_case())
 }
 
 fn details(model: &Model) -> String {

@@ -2,9 +2,11 @@
 
 use countersign_core::SETTINGS;
 
+use heck::{ToLowerCamelCase, ToUpperCamelCase};
+
 use super::fields::{Idiom, Kind, fields};
 use super::model::{Enum, Function, Model, Type};
-use super::text::{block, camel, pascal};
+use super::text::block;
 use super::{File, banner};
 
 const FOLDER: &str = "bindings/node/src";
@@ -44,7 +46,10 @@ fn functions(model: &Model) -> String {
     out.push_str("\nexport const protos = {\n");
     for callback in &model.callbacks {
         if callback.name != "csign_destroy_fn" {
-            let name = camel(callback.short().trim_end_matches("_fn"));
+            let name = callback
+                .short()
+                .trim_end_matches("_fn")
+                .to_lower_camel_case();
             out.push_str(&call(
                 &format!("  {name}: "),
                 "koffi.proto",
@@ -63,7 +68,7 @@ fn functions(model: &Model) -> String {
         {
             let name = match &function.name[handle.len() + 1..] {
                 "new" => "create".to_owned(),
-                name => camel(name),
+                name => name.to_lower_camel_case(),
             };
             out.push_str(&call(
                 &format!("  {name}: "),
@@ -79,7 +84,10 @@ fn functions(model: &Model) -> String {
         !handles.any(|handle| function.name.starts_with(&format!("{handle}_")))
     };
     for function in model.exported().filter(of_a_handle) {
-        let start = format!("\nexport const {} = ", camel(function.short()));
+        let start = format!(
+            "\nexport const {} = ",
+            function.short().to_lower_camel_case()
+        );
         out.push_str(&call(&start, "declared", &declaration(function), ";"));
     }
     out
@@ -183,7 +191,11 @@ fn numbers(model: &Model) -> Result<String, String> {
     ));
     for value in &status.values {
         out.push_str(&block(std::slice::from_ref(&value.about), "  ", WIDTH));
-        out.push_str(&format!("  {}: {},\n", camel(&value.name), value.number));
+        out.push_str(&format!(
+            "  {}: {},\n",
+            value.name.to_lower_camel_case(),
+            value.number
+        ));
     }
     out.push_str("} as const;\n");
     for (short, table) in [
@@ -213,7 +225,7 @@ fn numbers(model: &Model) -> Result<String, String> {
 
 /// Generates an enum as a string type, and a table of its values by number.
 fn words(one: &Enum, table: &str) -> String {
-    let name = pascal(one.short());
+    let name = one.short().to_upper_camel_case();
     let mut out = String::from("\n/**\n");
     for (index, paragraph) in one.docs.iter().enumerate() {
         if index > 0 {
@@ -300,9 +312,9 @@ fn details(model: &Model) -> String {
     );
     let (mut absent, mut before, mut read) = (String::new(), String::new(), String::new());
     for field in fields(model) {
-        let getter = camel(field.name);
+        let getter = field.name.to_lower_camel_case();
         let name = match field.kind {
-            Kind::Millis => camel(field.bare()) + "S",
+            Kind::Millis => field.bare().to_lower_camel_case() + "S",
             _ => getter.clone(),
         };
         let (kind, value) = match field.kind {

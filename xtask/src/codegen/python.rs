@@ -2,9 +2,11 @@
 
 use countersign_core::SETTINGS;
 
+use heck::ToUpperCamelCase;
+
 use super::fields::{Idiom, Kind, fields};
 use super::model::{Enum, Function, Model, Type};
-use super::text::{pascal, wrapped};
+use super::text::wrapped;
 use super::{File, banner, c};
 
 const FOLDER: &str = "bindings/python";
@@ -102,7 +104,7 @@ fn numbers(model: &Model) -> Result<String, String> {
 fn enumeration(one: &Enum) -> String {
     let mut out = format!(
         "class {}(IntEnum):\n{}",
-        pascal(one.short()),
+        one.short().to_upper_camel_case(),
         docstring(&one.docs)
     );
     for value in &one.values {

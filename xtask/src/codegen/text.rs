@@ -1,19 +1,5 @@
 //! Formats names and prose for each language.
 
-/// Converts `min_valid_ms` or `MIN_VALID_MS` to `minValidMs`.
-pub(crate) fn camel(name: &str) -> String {
-    let mut words = name.split('_');
-    let first = words.next().unwrap_or_default().to_lowercase();
-    words.fold(first, |all, word| all + &capital(&word.to_lowercase()))
-}
-
-/// Converts `log_level` or `LOG_LEVEL` to `LogLevel`.
-pub(crate) fn pascal(name: &str) -> String {
-    name.split('_')
-        .map(|word| capital(&word.to_lowercase()))
-        .collect()
-}
-
 /// Returns a word with its first letter in upper case.
 pub(crate) fn capital(word: &str) -> String {
     let mut letters = word.chars();
@@ -73,13 +59,6 @@ pub(crate) fn block(paragraphs: &[String], indent: &str, width: usize) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_converted() {
-        assert_eq!(camel("min_valid_ms"), "minValidMs");
-        assert_eq!(camel("BUFFER_TOO_SMALL"), "bufferTooSmall");
-        assert_eq!(pascal("log_level"), "LogLevel");
-    }
 
     #[test]
     fn lower_keeps_abbreviations() {
