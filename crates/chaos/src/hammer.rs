@@ -156,7 +156,7 @@ pub fn run(plan: &Plan) -> (Tally, Vec<String>) {
         removals: Removals::default(),
         notes: Vec::new(),
         losses: Losses::default(),
-        random: Random(plan.seed | 1),
+        random: fastrand::Rng::with_seed(plan.seed),
         struck: 0,
         service: None,
         visits: 0,
@@ -187,7 +187,7 @@ struct Run<'a> {
     removals: Removals,
     notes: Vec<String>,
     losses: Losses,
-    random: Random,
+    random: fastrand::Rng,
     struck: usize,
     service: Option<Service>,
     /// How often root used the service's store.
@@ -234,9 +234,8 @@ impl Run<'_> {
         if let Some(&strike) = strikes.get(self.struck - 1) {
             return Some(strike);
         }
-        let mut drawn = self
-            .random
-            .below(strikes.iter().map(|strike| strike.weight()).sum());
+        let weights: usize = strikes.iter().map(|strike| strike.weight()).sum();
+        let mut drawn = self.random.usize(..weights.max(1));
         let chosen = strikes.iter().find(|strike| {
             let hit = drawn < strike.weight();
             drawn = drawn.saturating_sub(strike.weight());
@@ -253,7 +252,7 @@ impl Run<'_> {
         };
         let runs = |&index: &usize| !self.crew.is_ending(index) && !stopped(self.crew.pid(index));
         let running: Vec<_> = (0..self.crew.len()).filter(runs).collect();
-        running.get(self.random.below(running.len())).copied()
+        self.random.choice(running)
     }
 
     fn strike_a_worker(&mut self, strike: Strike) {
@@ -265,13 +264,13 @@ impl Run<'_> {
             Strike::Stop => {
                 // Shorter than a request may take, or the worker would exceed its own deadline and
                 // lose the response.
-                let span = 100 + self.random.below(TIMEOUT_MS as usize / 2) as u64;
+                let span = 100 + self.random.u64(..TIMEOUT_MS / 2);
                 self.stops
                     .push(Stop::begin(pid, Duration::from_millis(span)));
             }
             Strike::ShutDown => self.crew.shut_down(index),
             Strike::Fork => {
-                let asks = self.random.below(2) == 0;
+                let asks = self.random.bool();
                 self.crew.fork(index, asks);
             }
             _ => {
@@ -363,18 +362,6 @@ impl Run<'_> {
             }
         });
         wrong.collect()
-    }
-}
-
-/// Marsaglia's xorshift, so that a seed reproduces the faults of a run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound.max(1) as u64) as usize
     }
 }
 

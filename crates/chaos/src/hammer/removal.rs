@@ -40,11 +40,10 @@ impl Run<'_> {
 
     fn remove_lock_files(&mut self) {
         let mut names = self.files(&[".lock", ".write-lock", ".alive-"]);
-        match self.random.below(4) {
+        match self.random.u8(..4) {
             0 => {}
             1 => names = self.files(&[".spare"]),
-            _ if names.is_empty() => {}
-            _ => names = vec![names.swap_remove(self.random.below(names.len()))],
+            _ => names = self.random.choice(names).into_iter().collect(),
         }
         for path in names {
             self.removals.locks += usize::from(std::fs::remove_file(path).is_ok());
@@ -58,7 +57,7 @@ impl Run<'_> {
         }
         let grants = match self.place {
             Place::Redis(_) | Place::Postgres(_) => (0..GRANTS).collect(),
-            _ => vec![self.random.below(GRANTS)],
+            _ => vec![self.random.usize(..GRANTS)],
         };
         for &grant in &grants {
             lock(&self.seen).removed.insert(grant, Removed::default());

@@ -115,17 +115,11 @@ fn call_at_random(
     who: usize,
     seed: u64,
 ) {
-    let mut dice = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut roll = |sides: u64| {
-        dice ^= dice << 13;
-        dice ^= dice >> 7;
-        dice ^= dice << 17;
-        dice % sides
-    };
+    let mut random = fastrand::Rng::with_seed(seed);
     let owner = Owner::new(format!("owner {who}"));
     let (mut known, mut held, mut last) = (None, None, None);
     for step in 0..25_u64 {
-        let call = match (roll(10), held, known) {
+        let call = match (random.u8(..10), held, known) {
             (0 | 1, None, _) => Call::Lease,
             (0, Some(fence), _) => Call::Release(fence),
             (1, Some(fence), _) => Call::Renew(fence),
