@@ -87,18 +87,19 @@ func TestACancelledCallReturnsAtOnce(t *testing.T) {
 		t.Error("a request was sent")
 	}
 
-	tell(t, "/_sandbox/faults", map[string]any{"kind": "slow", "ms": 20})
+	// The response ends with the reset, so only the context can end the call.
+	tell(t, "/_sandbox/faults", map[string]any{"kind": "slow", "ms": 5, "endless": true})
 	ctx, cancel = context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	start := time.Now()
 	if _, err := client.Refresh(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
-	if took := time.Since(start); took > time.Second {
-		t.Errorf("it took %s", took)
+	for requests(t) == 0 {
+		time.Sleep(time.Millisecond)
 	}
+	fresh(t)
 	access(t, client)
-	if requests(t) != 1 {
+	if requests(t) != 0 {
 		t.Error("the request did not continue")
 	}
 }
@@ -159,7 +160,7 @@ func TestACachedTokenNeedsNoSlot(t *testing.T) {
 	for range maxInside {
 		client.slots <- struct{}{}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for _, minValid := range []time.Duration{0, time.Minute} {
 		token, err := client.TokenContext(ctx, minValid)

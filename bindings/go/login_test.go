@@ -55,7 +55,7 @@ func TestALoginCanBeRestored(t *testing.T) {
 func TestLogin(t *testing.T) {
 	fresh(t)
 	client := dial(t, "docusign-code", nil)
-	token, err := client.Login(context.Background(), 0, 10*time.Second, func(page string) error {
+	token, err := client.Login(context.Background(), 0, time.Minute, func(page string) error {
 		go func() {
 			back, err := emulator.Authorize(page, "allow")
 			if err != nil {
@@ -80,11 +80,11 @@ func TestLoginFailsIfTheBrowserDoesNotOpen(t *testing.T) {
 	fresh(t)
 	client := dial(t, "docusign-code", nil)
 	errBrowser := errors.New("no display")
-	_, err := client.Login(context.Background(), 0, 10*time.Second, func(string) error { return errBrowser })
+	_, err := client.Login(context.Background(), 0, time.Minute, func(string) error { return errBrowser })
 	if !errors.Is(err, errBrowser) {
 		t.Error(err)
 	}
-	_, err = client.Login(context.Background(), 0, 10*time.Second, func(string) error { panic("no browser") })
+	_, err = client.Login(context.Background(), 0, time.Minute, func(string) error { panic("no browser") })
 	if errors.Unwrap(failureOf(t, err)) == nil {
 		t.Error(err)
 	}

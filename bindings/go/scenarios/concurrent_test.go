@@ -52,7 +52,7 @@ func (s *stage) cancel() error {
 		_, err := s.client.AccessToken(ctx)
 		ended <- err
 	}()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		log, err := s.sandbox.Log()
 		if err != nil {
@@ -62,7 +62,7 @@ func (s *stage) cancel() error {
 			break
 		}
 		if time.Now().After(deadline) {
-			return errors.New("no request arrived within 10 s")
+			return errors.New("no request arrived within a minute")
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -111,7 +111,7 @@ func (s *stage) closeInUse(count int) error {
 	if err := s.client.Close(); err != nil {
 		return err
 	}
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	for range count {
 		select {
 		case err := <-ended:
@@ -119,7 +119,7 @@ func (s *stage) closeInUse(count int) error {
 				return fmt.Errorf("a call ended with %w", err)
 			}
 		case <-deadline:
-			return errors.New("a call did not end within 10 s")
+			return errors.New("a call did not end within a minute")
 		}
 	}
 	if _, err := s.client.TokenContext(context.Background(), 0); !errors.Is(err, countersign.ErrClosed) {

@@ -143,7 +143,7 @@ func (s *stage) api(step step) error {
 
 // events waits until the listener has received the expected changes, for at most five seconds.
 func (s *stage) events(expect map[string]any) error {
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		err := expected(expect, nil, func(name string, value any) error {
 			return checkNumber(name, value, map[string]int64{

@@ -196,8 +196,8 @@ impl<'a> Steps<'a> {
         let started = Instant::now();
         // The first poll starts the call.
         while !ended() && self.stage.requests()?.len() == before {
-            if started.elapsed() > Duration::from_secs(10) {
-                return Err(Stop::Failed("no request was made within 10 s".into()));
+            if started.elapsed() > Duration::from_secs(60) {
+                return Err(Stop::Failed("no request was made within 60 s".into()));
             }
         }
         if ended() {

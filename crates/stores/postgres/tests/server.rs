@@ -293,7 +293,7 @@ fn a_server_that_is_down_is_unavailable_and_ended_sessions_are_replaced() {
     }
     server.kill();
     let mut version = 6;
-    let gone = until(Duration::from_secs(5), || {
+    let gone = until(Duration::from_secs(60), || {
         match store.compare_and_swap(&key("a"), Some(version), None, b"w") {
             Swap::Unavailable(error) => return Some(error),
             // A session may outlive its postmaster by one statement.
@@ -421,7 +421,7 @@ fn a_read_only_server_is_rejected() {
     applied(store.compare_and_swap(&key("a"), None, None, b"v"));
     server.sql("ALTER SYSTEM SET default_transaction_read_only = on");
     server.sql("SELECT pg_reload_conf()");
-    let read_only = until(Duration::from_secs(5), || {
+    let read_only = until(Duration::from_secs(60), || {
         PostgresStore::open(&server.url()).err()
     });
     let error = read_only.expect("the server becomes read-only");

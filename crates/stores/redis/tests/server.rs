@@ -262,7 +262,7 @@ fn a_server_that_is_down_is_unavailable_and_a_missing_response_is_unknown() {
     );
     server.thaw();
     // The change was carried out late, and once.
-    let late = until(Duration::from_secs(5), || {
+    let late = until(Duration::from_secs(60), || {
         store
             .load(&key("a"))
             .unwrap()
@@ -383,7 +383,7 @@ fn replicas_confirm_changes_if_required() {
             .contains("state=online")
             .then_some(())
     };
-    until(Duration::from_secs(10), linked).expect("the replica connects");
+    until(Duration::from_secs(60), linked).expect("the replica connects");
     applied(patient.compare_and_swap(&key("a"), None, None, b"v"));
     replica.kill();
     match hasty.compare_and_swap(&key("a"), Some(1), None, b"w") {
@@ -391,7 +391,7 @@ fn replicas_confirm_changes_if_required() {
         other => panic!("{other:?}"),
     }
     replica.restart();
-    until(Duration::from_secs(10), linked).expect("the replica connects");
+    until(Duration::from_secs(60), linked).expect("the replica connects");
     applied(patient.compare_and_swap(&key("a"), Some(2), None, b"w"));
 
     // Whether this server can wait for its disk depends on its version.

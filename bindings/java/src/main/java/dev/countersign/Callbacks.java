@@ -25,9 +25,14 @@ final class Callbacks {
         return number;
     }
 
-    /** Returns the number of objects that are kept. */
-    static int kept() {
-        return KEPT.size();
+    /** Returns the number of the latest object. */
+    static long latest() {
+        return NUMBERS.get();
+    }
+
+    /** Returns how many objects after this number are kept. */
+    static long keptAfter(long number) {
+        return KEPT.keySet().stream().filter(kept -> kept > number).count();
     }
 
     static void destroy(long userData) {

@@ -159,7 +159,7 @@ class AuthorizedHttpClientTest {
         api.respondsAfter(latch);
         CompletableFuture<HttpResponse<Void>> response =
                 http.sendAsync(request("/").build(), BodyHandlers.discarding());
-        Patience.until(Duration.ofSeconds(10), () -> !api.calls().isEmpty());
+        Patience.until(Duration.ofSeconds(60), () -> !api.calls().isEmpty());
         assertTrue(response.cancel(true));
         assertThrows(CancellationException.class, response::join);
         latch.countDown();

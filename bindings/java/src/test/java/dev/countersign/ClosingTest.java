@@ -90,7 +90,7 @@ class ClosingTest {
     }
 
     private void awaitRequest() {
-        Patience.until(Duration.ofSeconds(30), () -> !server.calls().isEmpty());
+        Patience.until(Duration.ofSeconds(60), () -> !server.calls().isEmpty());
     }
 
     /** Checks that a new client finds the token in the store. */
