@@ -66,21 +66,27 @@ part_headers() {
     echo "headers: $count compilations without warnings"
 }
 
-# Links a program with the shared library, which must be needed by its soname, and with the static
-# one.
+# Links a program with the shared library, which must be needed by its soname, with the static one,
+# and without any shared library.
 part_links() {
-    local cc native
-    native=$(sed -n 's/^Libs.private: //p' "$lib/pkgconfig/countersign.pc")
+    local cc
+    local -a archive whole
+    read -ra archive < <(PKG_CONFIG_PATH=$lib/pkgconfig pkg-config --cflags --libs countersign-static)
+    read -ra whole < <(PKG_CONFIG_PATH=$lib/pkgconfig pkg-config --static --cflags --libs countersign)
     for cc in "${ccs[@]}"; do
         "$cc" -std=c99 "${strict[@]}" "$here/smallest.c" -o shared-c "${shared[@]}"
         readelf -d shared-c | grep 'NEEDED.*\[libcountersign\.so\.0\]' >needed || fail "$cc: not linked by the soname"
         ./shared-c || fail "$cc: the program with the shared library"
-        # shellcheck disable=SC2086
-        "$cc" -std=c99 -DCSIGN_STATIC "${strict[@]}" "$here/smallest.c" "$lib/libcountersign.a" $native -o static-c
+        "$cc" -std=c99 "${strict[@]}" "$here/smallest.c" "${archive[@]}" -o static-c
         ! readelf -d static-c | grep libcountersign >needed || fail "$cc: the static program needs the shared library"
         ./static-c || fail "$cc: the program with the static library"
+        # The linker warns that name resolution loads glibc's shared libraries.
+        "$cc" -static -std=c99 "${strict[@]}" "$here/smallest.c" "${whole[@]}" -o whole-c 2>whole.log ||
+            fail "$cc: -static: $(cat whole.log)"
+        ! readelf -d whole-c | grep NEEDED >needed || fail "$cc: the -static program needs $(cat needed)"
+        ./whole-c || fail "$cc: the -static program"
     done
-    echo "links: shared and static, with ${ccs[*]}"
+    echo "links: shared, static and with -static, with ${ccs[*]}"
 }
 
 # Checks that null_arguments.c calls every exported function.

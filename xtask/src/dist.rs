@@ -141,8 +141,13 @@ impl Dist {
                 .replace("@SOVERSION@", SOVERSION)
                 .replace("@NATIVE_LIBS@", native_libs)
         };
-        let pc = fill(include_str!("dist/countersign.pc.in"), &native_libs);
-        write(&folder(&lib, "pkgconfig")?.join("countersign.pc"), &pc)?;
+        let pkgconfig = folder(&lib, "pkgconfig")?;
+        let shared = include_str!("dist/countersign.pc.in");
+        let archive = include_str!("dist/countersign-static.pc.in");
+        for (name, text) in [("countersign", shared), ("countersign-static", archive)] {
+            let path = pkgconfig.join(name).with_extension("pc");
+            write(&path, &fill(text, &native_libs))?;
+        }
         let cmake = folder(&lib, "cmake/countersign")?;
         let names: Vec<_> = native_libs
             .split(' ')
@@ -173,7 +178,9 @@ impl Dist {
         let mark = "native-static-libs: ";
         let flags = messages.iter().find_map(|line| line.strip_prefix(mark));
         let flags = flags.ok_or("rustc printed no native-static-libs")?;
-        let mut flags: Vec<_> = flags.split_whitespace().collect();
+        // Compilers add libgcc themselves, in the form that fits, and there is no static libgcc_s.
+        let flags = flags.split_whitespace().filter(|flag| *flag != "-lgcc_s");
+        let mut flags: Vec<_> = flags.collect();
         flags.dedup();
         Ok(flags.join(" "))
     }
