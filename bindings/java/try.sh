@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# Adds a jar to an empty project and runs the README's example with a sandbox: try.sh JAR
+# Installs a jar and adds it to an empty project as the README says, and runs the README's example
+# with a sandbox: try.sh JAR
 set -euo pipefail
 jar=$(realpath "${1:?usage: try.sh JAR}")
 . "$(dirname "$0")/maven.sh"
+# shellcheck source=../stores.sh
+. "$here/../stores.sh"
 # The library must come from the jar.
 unset COUNTERSIGN_LIBRARY
 
@@ -11,7 +14,8 @@ mkdir "$project"
 cd "$project"
 mkdir -p src/main/java
 readme_example >src/main/java/Example.java
-cat >pom.xml <<'POM'
+dependency=$(awk '/^```xml$/ { on = 1; next } /^```$/ { if (on) exit } on' "$here/README.md")
+cat >pom.xml <<POM
 <project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
   <groupId>example</groupId>
@@ -22,11 +26,7 @@ cat >pom.xml <<'POM'
     <project.build.sourceEncoding>UTF-8</project.build.sourceEncoding>
   </properties>
   <dependencies>
-    <dependency>
-      <groupId>dev.countersign</groupId>
-      <artifactId>countersign</artifactId>
-      <version>0.1.0</version>
-    </dependency>
+$dependency
   </dependencies>
   <build>
     <plugins>
@@ -42,7 +42,12 @@ cat >pom.xml <<'POM'
   </build>
 </project>
 POM
-quiet_maven org.apache.maven.plugins:maven-install-plugin:3.1.4:install-file -Dfile="$jar"
+# In a folder with a pom.xml, Debian's Maven would resolve plain install: to a plugin that is too old.
+install=$(awk '/^```sh$/ { on = 1; next } /^```$/ { if (on) exit } on' "$here/README.md")
+install=${install/#mvn /quiet_maven }
+eval "${install//DIR\/packages\/countersign-0.1.0.jar/\"\$jar\"}"
 quiet_maven compile org.apache.maven.plugins:maven-dependency-plugin:3.9.0:build-classpath -Dmdep.outputFile=classpath
 start_sandbox
-COUNTERSIGN_CONFIG=$sandbox_dir/connections.toml java -cp "target/classes:$(cat classpath)" Example
+classpath=target/classes:$(cat classpath)
+COUNTERSIGN_CONFIG=$sandbox_dir/connections.toml java -cp "$classpath" Example
+with_server_stores "$sandbox_dir/connections.toml" java -cp "$classpath" Example

@@ -5,6 +5,8 @@ set -euo pipefail
 tarball="$(realpath "${1:?the tarball}")"
 readme="$(cd "$(dirname "$0")" && pwd)/README.md"
 : "${COUNTERSIGN_SANDBOX:?the path of countersign-sandbox}"
+# shellcheck source=../stores.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../stores.sh"
 # The library must come from the tarball.
 unset COUNTERSIGN_LIBRARY
 export npm_config_update_notifier=false
@@ -39,4 +41,5 @@ export COUNTERSIGN_CONFIG NODE_EXTRA_CA_CERTS API
 node example.mjs | tee out.txt
 grep -q '^200 ' out.txt
 node -e 'require("countersign").settings()'
+with_server_stores "$COUNTERSIGN_CONFIG" node example.mjs
 echo "the README's example ran from $(basename "$tarball")"

@@ -17,7 +17,7 @@ use crate::{cargo, root, table, target, tools};
 struct Language {
     name: &'static str,
     programs: &'static [&'static str],
-    /// The extension of the package; `None` if the language has none.
+    /// The end of the package's name; `None` if the language has none.
     artefact: Option<&'static str>,
 }
 
@@ -30,7 +30,7 @@ const LANGUAGES: &[Language] = &[
     Language {
         name: "go",
         programs: &["go", "pkg-config"],
-        artefact: Some(".zip"),
+        artefact: Some("goproxy"),
     },
     Language {
         name: "python",
@@ -127,7 +127,7 @@ impl Stage {
         let dist = Dist {
             prefix: base.join("prefix"),
             profile: "dev".into(),
-            features: "test-hooks".into(),
+            features: "fleet,test-hooks".into(),
             packages: false,
         };
         dist.install()?;
@@ -171,7 +171,7 @@ impl Stage {
         let packed = fs::read_dir(&out).map_err(|error| error.to_string())?;
         let mut packed = packed.flatten().map(|file| file.path());
         let artefact = packed.find(|path| path.to_string_lossy().ends_with(ending));
-        let artefact = artefact.ok_or_else(|| format!("package.sh created no {ending} file"))?;
+        let artefact = artefact.ok_or_else(|| format!("package.sh created no {ending}"))?;
         self.script(language, "try.sh", &[&artefact])
     }
 

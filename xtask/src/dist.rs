@@ -18,10 +18,11 @@ const SOVERSION: &str = "0";
 const MAX_BYTES: u64 = 2_900_000;
 
 const USAGE: &str = "\
-cargo xtask dist --prefix DIR [--features fleet] [--no-packages] [--profile P]
+cargo xtask dist --prefix DIR [--no-fleet] [--no-packages] [--profile P]
 
   --prefix DIR     The folder to install to; it can be moved later
-  --features F     Features of libcountersign: fleet adds the PostgreSQL and Redis stores
+  --no-fleet       Build a smaller libcountersign without the PostgreSQL and Redis stores; the
+                   packages need them, so add --no-packages
   --no-packages    Don't build the packages for Go, Python, Node and Java
   --profile P      The cargo profile; the default is dist, and dev builds faster
 ";
@@ -69,7 +70,7 @@ impl Dist {
         let mut dist = Self {
             prefix: PathBuf::new(),
             profile: "dist".into(),
-            features: String::new(),
+            features: "fleet".into(),
             packages: true,
         };
         let mut words = options.iter();
@@ -84,13 +85,18 @@ impl Dist {
                     dist.prefix = std::path::absolute(value()?).map_err(|e| e.to_string())?;
                 }
                 "--profile" => dist.profile = value()?.to_owned(),
-                "--features" => dist.features = value()?.to_owned(),
+                "--no-fleet" => dist.features.clear(),
                 "--no-packages" => dist.packages = false,
                 other => return Err(format!("unknown option `{other}`\n\n{USAGE}")),
             }
         }
-        match dist.prefix.as_os_str().is_empty() {
-            true => Err(format!("--prefix is required\n\n{USAGE}")),
+        if dist.prefix.as_os_str().is_empty() {
+            return Err(format!("--prefix is required\n\n{USAGE}"));
+        }
+        match dist.packages && dist.features.is_empty() {
+            true => {
+                Err("the packages need the stores: remove --no-fleet or add --no-packages".into())
+            }
             false => Ok(dist),
         }
     }
@@ -251,7 +257,7 @@ impl Dist {
             .map_err(|error| error.to_string())?
             .len();
         let features = match self.features.is_empty() {
-            true => "default features",
+            true => "without fleet",
             false => &self.features,
         };
         table::say(&format!(
@@ -260,7 +266,7 @@ impl Dist {
         ));
         let limited = self.profile == "dist" && self.features.is_empty();
         match limited && bytes > MAX_BYTES {
-            true => Err(format!("the library exceeds {MAX_BYTES} bytes")),
+            true => Err(format!("the library {features} exceeds {MAX_BYTES} bytes")),
             false => Ok(()),
         }
     }

@@ -24,13 +24,17 @@ def examples() -> list[tuple[bool, str]]:
     return [(bool(mark), text) for mark, text in found]
 
 
-def run(text: str, sandbox: Sandbox) -> str:
-    environment = {**os.environ, "COUNTERSIGN_CONFIG": sandbox.connections, "BOLDSIGN_SECRET": "s3cret"}
+def start(text: str, connections: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "COUNTERSIGN_CONFIG": connections, "BOLDSIGN_SECRET": "s3cret"}
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "example.py"
         program.write_text(text, "utf-8")
         command = [sys.executable, str(program)]
-        ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
+        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
+
+
+def run(text: str, connections: str) -> str:
+    ended = start(text, connections)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
 
@@ -39,7 +43,7 @@ def run_all(sandbox: Sandbox) -> None:
     outputs = []
     for runs, text in examples():
         if runs:
-            outputs.append(run(text, sandbox))
+            outputs.append(run(text, sandbox.connections))
         else:
             compile(text, str(README), "exec")
     assert "for signature impersonation\nthe API is at https://demo.docusign.net\n" in outputs[0]
@@ -47,11 +51,24 @@ def run_all(sandbox: Sandbox) -> None:
     assert len(outputs) == 2
 
 
+def run_with_stores_on_servers(sandbox: Sandbox) -> None:
+    """Run the first example with each. Nothing listens there, so the token can't be stored."""
+    settings = Path(sandbox.connections)
+    for url in ("redis://127.0.0.1:1", "postgres://user:password@127.0.0.1:1/tokens"):
+        changed = re.sub(r"(?m)^store = .*", f'store = "{url}"', settings.read_text("utf-8"))
+        assert url in changed
+        copy = settings.with_name("stores.toml")
+        copy.write_text(changed, "utf-8")
+        ended = start(examples()[0][1], str(copy))
+        assert "for signature impersonation\n" in ended.stdout, ended.stderr
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as made:
         started = Sandbox(Path(made))
         try:
             run_all(started)
+            run_with_stores_on_servers(started)
         finally:
             started.end()
     print("the README's examples run")
