@@ -5,4 +5,4 @@ set -euo pipefail
 cd "$(dirname "$0")"
 . ./library.sh
 : "${COUNTERSIGN_SANDBOX:?the path of countersign-sandbox}"
-go run ./internal/bench
+go run -tags countersign_shared ./internal/bench

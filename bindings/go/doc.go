@@ -21,7 +21,7 @@
 //
 // # Linking
 //
-// By default, the package links the shared library that pkg-config finds as countersign. With the
-// build tag countersign_static, it links the static library, which the module's archive contains
-// for linux/amd64. The package uses cgo: it needs CGO_ENABLED=1 and a C compiler.
+// By default, the package links the static library, which the module's archive contains for
+// linux/amd64. With the build tag countersign_shared, it links the shared library that pkg-config
+// finds as countersign. The package uses cgo: it needs CGO_ENABLED=1 and a C compiler.
 package countersign

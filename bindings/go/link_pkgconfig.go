@@ -1,4 +1,4 @@
-//go:build !countersign_static
+//go:build countersign_shared
 
 package countersign
 

@@ -1,9 +1,9 @@
-//go:build countersign_static
+//go:build !countersign_shared
 
 package countersign
 
-// The module's archive contains include and lib. Otherwise, CGO_CFLAGS and CGO_LDFLAGS must name
-// them.
+// The module's archive contains include and lib. In a clone of the repository, CGO_CFLAGS and
+// CGO_LDFLAGS must name them.
 
 // #cgo CFLAGS: -I${SRCDIR}/include
 // #cgo linux,amd64 LDFLAGS: -L${SRCDIR}/lib/linux_amd64

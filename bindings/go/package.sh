@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Packs the module in the format of the Go module proxy, with the header and the static library for
-# this platform:
+# Packs the module, with the header and the static library for this platform, in a folder that Go
+# reads like a module proxy (https://go.dev/ref/mod#goproxy-protocol):
 #
 #   package.sh OUT
 #
-# Writes OUT/countersign-go-VERSION.zip. The library is taken from COUNTERSIGN_LIB_DIR and
+# Writes OUT/goproxy, for GOPROXY=file://OUT/goproxy. The library is taken from COUNTERSIGN_LIB_DIR and
 # COUNTERSIGN_INCLUDE_DIR.
 set -euo pipefail
 : "${1:?usage: package.sh OUT}" "${COUNTERSIGN_LIB_DIR:?}" "${COUNTERSIGN_INCLUDE_DIR:?}"
@@ -23,5 +23,12 @@ mkdir -p "$stage/include" "$stage/lib/$(go env GOOS)_$(go env GOARCH)"
 cp "$COUNTERSIGN_INCLUDE_DIR/countersign.h" "$stage/include"
 strip --strip-debug -o "$stage/lib/$(go env GOOS)_$(go env GOARCH)/libcountersign.a" "$COUNTERSIGN_LIB_DIR/libcountersign.a"
 
-(cd tools && go run ./modzip "$stage" github.com/countersign/countersign-go "$version" "$out/countersign-go-$version.zip")
-echo "$out/countersign-go-$version.zip: $(stat -c %s "$out/countersign-go-$version.zip") bytes"
+module=github.com/countersign/countersign-go
+served=$out/goproxy/$module/@v
+rm -rf "$out/goproxy"
+mkdir -p "$served"
+(cd tools && go run ./modzip "$stage" "$module" "$version" "$served/$version.zip")
+cp "$stage/go.mod" "$served/$version.mod"
+echo "{\"Version\":\"$version\"}" >"$served/$version.info"
+echo "$version" >"$served/list"
+echo "$served/$version.zip: $(stat -c %s "$served/$version.zip") bytes"

@@ -3,12 +3,12 @@
 #
 #   readme.sh DIRECTIVE [GO BUILD FLAGS]
 #
-# The directive is added to go.mod, for example to replace the package. It may be empty.
+# The directive is added to go.mod, for example to replace the package. If it is empty, the commands
+# in COUNTERSIGN_GO_INSTALL get the package.
 set -euo pipefail
 directive=$1
 shift
 here=$(cd "$(dirname "$0")" && pwd)
-version=${COUNTERSIGN_GO_VERSION:-v0.0.0}
 project=$(mktemp -d)
 sandbox=
 finish() {
@@ -17,15 +17,17 @@ finish() {
 }
 trap finish EXIT
 cd "$project"
+# shellcheck source=../stores.sh
+. "$here/../stores.sh"
 
 awk '/^```go$/ { if (!done) { on = 1; next } } /^```$/ { if (on) done = 1; on = 0 } on' "$here/README.md" >main.go
 grep -q '^package main$' main.go || { echo "the README's first example is not a program" >&2; exit 1; }
-{
-    echo "module example.test/integration"
-    echo "go 1.24.0"
-    echo "require github.com/countersign/countersign-go $version"
-    echo "$directive"
-} >go.mod
+printf 'module example.test/integration\ngo 1.24.0\n' >go.mod
+if [ -n "$directive" ]; then
+    printf 'require github.com/countersign/countersign-go v0.0.0\n%s\n' "$directive" >>go.mod
+else
+    eval "$COUNTERSIGN_GO_INSTALL"
+fi
 go mod tidy
 go vet "$@" .
 go build "$@" -o program .
@@ -47,3 +49,4 @@ case $said in
     exit 1
     ;;
 esac
+with_server_stores countersign.toml ./program

@@ -1,34 +1,30 @@
 #!/usr/bin/env bash
-# Installs the archive of package.sh into an empty module, as from the Go module proxy, and runs the
-# README's example, linked dynamically and statically:
+# Gets the module from the folder that package.sh wrote, with the README's commands in an empty
+# module, and runs the README's example, linked statically (the default) and dynamically:
 #
-#   try.sh countersign-go-VERSION.zip
+#   try.sh OUT/goproxy
 set -euo pipefail
-: "${1:?usage: try.sh countersign-go-VERSION.zip}" "${COUNTERSIGN_SANDBOX:?the path of countersign-sandbox}"
-artefact=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
+: "${1:?usage: try.sh OUT/goproxy}" "${COUNTERSIGN_SANDBOX:?the path of countersign-sandbox}"
+proxy=$(cd "$1" && pwd)
 cd "$(dirname "$0")"
 . ./library.sh
 
-version=$(basename "$artefact" .zip)
-version=${version#countersign-go-}
-module=github.com/countersign/countersign-go
-proxy=$(mktemp -d)
-export GOMODCACHE=$proxy/cache
+GOMODCACHE=$(mktemp -d)
+export GOMODCACHE
 finish() {
     GOFLAGS=-modcacherw go clean -modcache
-    rm -rf "$proxy"
+    rm -rf "$GOMODCACHE"
     [ -n "${COUNTERSIGN_SCRATCH:-}" ] || rm -rf "$scratch"
 }
 trap finish EXIT
-# The layout of https://go.dev/ref/mod#goproxy-protocol.
-mkdir -p "$proxy/$module/@v"
-cp "$artefact" "$proxy/$module/@v/$version.zip"
-unzip -p "$artefact" "$module@$version/go.mod" >"$proxy/$module/@v/$version.mod"
-echo "{\"Version\":\"$version\"}" >"$proxy/$module/@v/$version.info"
-echo "$version" >"$proxy/$module/@v/list"
-GOPROXY=file://$proxy,$(go env GOPROXY)
-export GOPROXY GONOSUMDB=$module GOFLAGS="${GOFLAGS:-} -modcacherw" COUNTERSIGN_GO_VERSION=$version
+# Where the module's own dependencies come from.
+others=$(go env GOPROXY)
+install=$(awk '/^```sh$/ { on = 1; next } /^```$/ { if (on) exit } on' README.md)
+install=${install//DIR\/packages\/goproxy/$proxy}
+install=${install//https:\/\/proxy.golang.org/$others}
+grep -q "file://$proxy" <<<"$install" || { echo "the README doesn't say how to get the module: $install" >&2; exit 1; }
+export COUNTERSIGN_GO_INSTALL=$install GOFLAGS="${GOFLAGS:-} -modcacherw"
 
-bash readme.sh ""
-# The archive contains the header and the static library, so nothing else is needed.
-env -u LD_LIBRARY_PATH -u PKG_CONFIG_PATH bash readme.sh "" -tags countersign_static
+# The module contains the header and the static library, so nothing else is needed.
+env -u LD_LIBRARY_PATH -u PKG_CONFIG_PATH bash readme.sh ""
+bash readme.sh "" -tags countersign_shared
