@@ -28,7 +28,7 @@ pub(crate) fn run() -> Result<(), String> {
                 "tidy: {} files follow the house rules\n",
                 files.len()
             ));
-            cycles::run(&[])
+            cycles::run()
         }
         false => Err(format!(
             "{} violations of the house rules:\n  {}",
