@@ -241,6 +241,40 @@ fn a_client_freed_during_a_call_has_no_cached_token_on_any_thread() {
     assert_eq!(refresh().unwrap_err().status, csign_status::BAD_HANDLE);
 }
 
+/// A listener's data: the client that it tries to free, and where it reports that it did.
+struct Freeing {
+    client: AtomicPtr<csign_client>,
+    runs: mpsc::Sender<()>,
+}
+
+unsafe extern "C" fn free_own(freeing: *mut c_void, _: csign_change, _: *const csign_token) {
+    // SAFETY: the test's data, which outlives the client.
+    let freeing = unsafe { &*freeing.cast::<Freeing>() };
+    // SAFETY: a handle may be anything.
+    unsafe { csign_client_free(freeing.client.load(Ordering::SeqCst)) };
+    freeing.runs.send(()).unwrap();
+}
+
+#[test]
+fn a_callback_does_not_free_its_own_client() {
+    let sandbox = sandbox();
+    let config = Config::load(&sandbox, "boldsign-cc");
+    let (runs, has_run) = mpsc::channel();
+    let freeing = Freeing {
+        client: AtomicPtr::new(ptr::null_mut()),
+        runs,
+    };
+    let data = (&raw const freeing).cast_mut().cast();
+    // SAFETY: live, and the data outlives config and client.
+    call(|error| unsafe { csign_config_set_listener(config.0, Some(free_own), data, None, error) })
+        .unwrap();
+    let client = config.client().unwrap();
+    freeing.client.store(client.0, Ordering::SeqCst);
+    let token = client.token().unwrap().value();
+    has_run.recv().unwrap();
+    assert_eq!(client.peek_text().unwrap(), token);
+}
+
 #[test]
 fn a_client_may_be_freed_while_other_threads_use_it() {
     const THREADS: usize = 4;

@@ -1,5 +1,7 @@
 //! A client reads only its own token, and no copy stays after it, in whatever order threads run.
 
+use std::ptr;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Barrier};
 use std::thread;
 
@@ -8,8 +10,13 @@ use countersign_core::{
 };
 
 use super::{Claim, Copied, PLACES, read};
-use crate::fork;
+use crate::client::{Client, make, with};
+use crate::handle::{Handle, Reused, new_with};
 use crate::slots::{Table, index_of};
+use crate::{
+    csign_client, csign_client_free, csign_client_invalidate, csign_client_peek_token,
+    csign_client_refresh, csign_client_token, csign_status, csign_token, csign_token_free, fork,
+};
 
 /// Returns this token, valid for an hour.
 #[derive(Debug)]
@@ -69,6 +76,64 @@ fn leave(client: usize, inner: &countersign_core::Client, born: u32) {
     };
     let place = PLACES.get(index_of(client)).unwrap();
     place.token.store(Some(Arc::new(copied)));
+}
+
+/// A client that C holds. Its token is cached, but not copied yet.
+struct Held(*mut csign_client);
+
+impl Held {
+    fn new(token: &'static str) -> Self {
+        let made = new_with(|number| Client {
+            inner: with_token(token),
+            shown: Reused::new(),
+            claim: Some(Claim::new(number)),
+            closed: AtomicBool::new(false),
+            poisoned: AtomicBool::new(false),
+            clock_is_hosts: false,
+            id: make::next_id(),
+            born: fork::generation(),
+        });
+        Self(made.unwrap())
+    }
+
+    fn has_copy(&self) -> bool {
+        !is_empty(self.0.addr())
+    }
+
+    /// Reads the token, which copies it.
+    fn peek(&self) -> csign_status {
+        let (mut buffer, mut length) = ([0; 16], 0);
+        let (data, capacity) = (buffer.as_mut_ptr(), buffer.len());
+        // SAFETY: live, and the buffer has this length.
+        unsafe { csign_client_peek_token(self.0, data, capacity, &mut length, ptr::null_mut()) }
+    }
+
+    fn invalidate(&self, token: &str) {
+        let (text, length) = (token.as_ptr().cast(), token.len());
+        // SAFETY: live, and the text has this length.
+        let status = unsafe { csign_client_invalidate(self.0, text, length, ptr::null_mut()) };
+        assert_eq!(status, csign_status::OK);
+    }
+
+    /// Gets a token by this function, and frees it.
+    fn get(&self, get: impl FnOnce(*const csign_client, *mut *mut csign_token) -> csign_status) {
+        let mut token = ptr::null_mut();
+        assert_eq!(get(self.0, &mut token), csign_status::OK);
+        // SAFETY: live, and freed once.
+        unsafe { csign_token_free(token) };
+    }
+
+    fn token(&self) {
+        // SAFETY: live, and the place is valid for writes.
+        self.get(|client, token| unsafe { csign_client_token(client, 0, token, ptr::null_mut()) });
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // SAFETY: live, and freed once.
+        unsafe { csign_client_free(self.0) };
+    }
 }
 
 #[test]
@@ -166,4 +231,40 @@ fn an_ended_claim_leaves_no_copy_despite_concurrent_puts() {
         });
         assert!(is_empty(client));
     }
+}
+
+#[test]
+fn a_panic_drops_the_copy() {
+    let client = Held::new("a");
+    assert_eq!(client.peek(), csign_status::OK);
+    assert!(client.has_copy());
+    let (handle, error) = (client.0, ptr::null_mut());
+    let status = with!(handle, error, |_: &Client| panic!("asked for by a test"));
+    assert_eq!(status, csign_status::PANIC);
+    assert!(!client.has_copy());
+    assert_eq!(client.peek(), csign_status::POISONED);
+}
+
+#[test]
+fn a_rejected_token_leaves_no_copy_and_no_handle() {
+    let handles = || csign_token::table().len();
+    let client = Held::new("a");
+    assert_eq!(client.peek(), csign_status::OK);
+    client.token();
+    // The client keeps the handle without an owner.
+    assert!(client.has_copy());
+    assert_eq!(handles(), 1);
+    client.invalidate("a");
+    assert!(!client.has_copy());
+    assert_eq!(handles(), 0);
+
+    // A new token's handle replaces the old one's.
+    for _ in 0..3 {
+        // SAFETY: live, and the place is valid for writes.
+        client.get(|client, token| unsafe { csign_client_refresh(client, token, ptr::null_mut()) });
+        client.token();
+        assert_eq!(handles(), 1);
+    }
+    drop(client);
+    assert_eq!(handles(), 0);
 }
