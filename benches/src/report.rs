@@ -101,8 +101,8 @@ impl Machine {
             cpu: line("model name"),
             cores: std::thread::available_parallelism().map_or(0, usize::from),
             flags: FLAGS.iter().filter(has).copied().collect(),
-            system: told("uname", &["-srm"]),
-            rustc: told("rustc", &["--version"]),
+            system: output_of("uname", &["-srm"]),
+            rustc: output_of("rustc", &["--version"]),
             crates: CRATES
                 .iter()
                 .flat_map(|name| versions(lock, name).into_iter().map(|v| (*name, v)))
@@ -324,7 +324,7 @@ fn versions(lock: &str, name: &str) -> Vec<String> {
     found
 }
 
-fn told(program: &str, arguments: &[&str]) -> String {
+fn output_of(program: &str, arguments: &[&str]) -> String {
     let output = std::process::Command::new(program).args(arguments).output();
     output.map_or_else(
         |_| String::new(),

@@ -27,7 +27,7 @@ double thread_ns() {
 
 void report(const std::string &what, std::vector<double> rounds) {
     std::sort(rounds.begin(), rounds.end());
-    std::printf("{\"what\":\"%s\",\"ns\":%.1f,\"least_ns\":%.1f}\n", what.c_str(), rounds[rounds.size() / 2], rounds[0]);
+    std::printf("{\"what\":\"%s\",\"ns\":%.1f,\"min_ns\":%.1f}\n", what.c_str(), rounds[rounds.size() / 2], rounds[0]);
     std::fflush(stdout);
 }
 

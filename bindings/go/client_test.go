@@ -46,8 +46,8 @@ func TestAPersistentStoreNeedsAName(t *testing.T) {
 		"client_secret": "s3cret", "store": "file:" + t.TempDir() + "/tokens",
 	}
 	_, err := New(settings)
-	var told *Error
-	if !errors.As(err, &told) || told.Setting != "name" {
+	var reported *Error
+	if !errors.As(err, &reported) || reported.Setting != "name" {
 		t.Fatal(err)
 	}
 	client, err := New(settings, WithName("ann"))

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 static csign_client *client, *other;
-static int heard, signed_, told, logged, opened;
+static int heard, signed_, reported, logged, opened;
 
 /* The client that the other client's callbacks call. */
 static const csign_client *reached;
@@ -57,7 +57,7 @@ static void each_callback(const char *dir)
     EXPECT(CSIGN_STATUS_OK, csign_client_force_forget(client, NULL, NULL, &error));
     csign_client_free(client);
     CHECK(signed_ > 0);
-    CHECK(told > 0);
+    CHECK(reported > 0);
     CHECK(logged > 0);
     CHECK(heard == 3);
     CHECK(opened == 1);
@@ -140,7 +140,7 @@ static int32_t tell(void *data, int64_t *unix_ms, uint64_t *boot_ms)
     *unix_ms = (int64_t)now.tv_sec * 1000;
     *boot_ms = (uint64_t)now.tv_sec * 1000;
     /* The clock is also read while the client is being built. */
-    if (client != NULL && told++ == 0) reenter(client);
+    if (client != NULL && reported++ == 0) reenter(client);
     return 0;
 }
 

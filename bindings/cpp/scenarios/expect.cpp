@@ -109,7 +109,7 @@ void expect_error(const countersign::Error &error, const json &expect) {
             }
         }
     } catch (const Failed &failed) {
-        throw Failed(std::string(failed.what()) + ", in: " + told(error));
+        throw Failed(std::string(failed.what()) + ", in: " + reported(error));
     }
 }
 
@@ -119,7 +119,7 @@ void expect_extra(const json &expect, const json &all) {
     }
 }
 
-std::string told(const countersign::Error &error) {
+std::string reported(const countersign::Error &error) {
     return std::string(countersign::name(error.status())) + ": " + error.what() + " (" +
            std::string(countersign::name(error.verdict())) + "; " + std::string(error.hint()) + ")";
 }

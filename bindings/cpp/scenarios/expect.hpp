@@ -29,6 +29,6 @@ void expect_error(const countersign::Error &error, const nlohmann::json &expect)
 void expect_extra(const nlohmann::json &expect, const nlohmann::json &all);
 
 /// Describes an error, as the reason of a failure.
-std::string told(const countersign::Error &error);
+std::string reported(const countersign::Error &error);
 
 }  // namespace scenarios

@@ -50,7 +50,7 @@ std::string run(const scenarios::Sandbox &sandbox, const fs::path &file) {
         scenarios::play(sandbox, scenario);
         return "ok";
     } catch (const countersign::Error &error) {
-        return "failed: " + scenarios::told(error);
+        return "failed: " + scenarios::reported(error);
     } catch (const std::exception &error) {
         return std::string("failed: ") + error.what();
     }

@@ -107,7 +107,7 @@ bool Player::open(const json &scenario) {
         expect_error(made.error(), scenario["open"].at("error"));
         return false;
     }
-    if (!made) throw Failed("cannot build the client: " + told(made.error()));
+    if (!made) throw Failed("cannot build the client: " + reported(made.error()));
     client_ = std::move(made).value();
     return true;
 }
@@ -182,7 +182,7 @@ bool Player::arrived(const json &step, const Result<T> &got) {
         expect_error(got.error(), expect["error"]);
         return false;
     }
-    if (!got) throw Failed(told(got.error()));
+    if (!got) throw Failed(reported(got.error()));
     return true;
 }
 
@@ -344,7 +344,7 @@ void play(const Sandbox &sandbox, const json &scenario) {
                 try {
                     player.step(step);
                 } catch (const countersign::Error &error) {
-                    throw Failed("step " + std::to_string(number) + ": " + told(error));
+                    throw Failed("step " + std::to_string(number) + ": " + reported(error));
                 } catch (const std::exception &error) {
                     throw Failed("step " + std::to_string(number) + ": " + error.what());
                 }

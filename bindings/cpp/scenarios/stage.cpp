@@ -45,8 +45,8 @@ Stage::Stage(const Sandbox &sandbox, const nlohmann::json &scenario)
 Result<Client> Stage::client() {
     auto made = config();
     if (!made) return made.error();
-    auto brought = bring_callbacks(made.value());
-    if (!brought) return brought.error();
+    auto added = add_callbacks(made.value());
+    if (!added) return added.error();
     return plugin_ ? plugins_client(made.value()) : Client::make(made.value());
 }
 
@@ -69,24 +69,24 @@ Result<Config> Stage::config() {
     return made;
 }
 
-Result<void> Stage::bring_callbacks(Config &config) {
-    Result<void> brought;
+Result<void> Stage::add_callbacks(Config &config) {
+    Result<void> added;
     if (clock_) {
-        brought = config.set_clock([ahead_s = ahead_s_]() -> std::optional<countersign::Moment> {
+        added = config.set_clock([ahead_s = ahead_s_]() -> std::optional<countersign::Moment> {
             const auto boot = std::chrono::steady_clock::now().time_since_epoch();
             const std::chrono::seconds ahead(ahead_s->load());
             return countersign::Moment{std::chrono::milliseconds(unix_ms()) + ahead,
                                        std::chrono::duration_cast<std::chrono::milliseconds>(boot) + ahead};
         });
     }
-    if (brought && signer_) {
-        brought = config.set_signer("RS256", "", [key = key_, fails = signer_fails_](std::string_view input) {
+    if (added && signer_) {
+        added = config.set_signer("RS256", "", [key = key_, fails = signer_fails_](std::string_view input) {
             if (fails) throw std::runtime_error("asked for by the scenario");
             return key->sign_bytes(input, "RS256").value();
         });
     }
-    if (brought && listener_) {
-        brought = config.set_listener([heard = heard](countersign::Change change, const countersign::TokenView *) {
+    if (added && listener_) {
+        added = config.set_listener([heard = heard](countersign::Change change, const countersign::TokenView *) {
             const std::lock_guard<std::mutex> guard(heard->lock);
             // A rotation also obtains a new token.
             if (change != countersign::Change::forgotten) ++heard->changes["obtained"];
@@ -94,7 +94,7 @@ Result<void> Stage::bring_callbacks(Config &config) {
             if (change == countersign::Change::forgotten) ++heard->changes["forgotten"];
         });
     }
-    return brought;
+    return added;
 }
 
 /// The registry is destroyed with the scope. The client keeps working.

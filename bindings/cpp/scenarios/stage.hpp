@@ -37,7 +37,7 @@ class Stage {
 
   private:
     countersign::Result<countersign::Config> config();
-    countersign::Result<void> bring_callbacks(countersign::Config &config);
+    countersign::Result<void> add_callbacks(countersign::Config &config);
     countersign::Result<countersign::Client> plugins_client(const countersign::Config &config) const;
 
     const Sandbox &sandbox_;

@@ -44,8 +44,8 @@ for (const [how, start] of [
     await call;
     assert.equal((await client.refresh()).source, 'minted');
     send('ask');
-    const [told] = await once(child, 'message');
-    assert.deepEqual(told, ['store', 'minted']);
+    const [reported] = await once(child, 'message');
+    assert.deepEqual(reported, ['store', 'minted']);
     assert.equal((await client.refresh()).source, 'store');
     assert.equal((await client.refresh()).source, 'minted');
     const ended = once(child, 'exit');

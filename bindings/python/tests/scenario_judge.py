@@ -38,7 +38,7 @@ EXACT = ("verdict", "kind", "http_status")
 MAYBE = ("oauth_error", "oauth_description", "setting", "provider", "url", "trace_id", "hint", "retry_after_s")
 
 
-def told(error: countersign.Error) -> dict[str, Any]:
+def reported(error: countersign.Error) -> dict[str, Any]:
     """Return an error's members, named as in the README. Absent ones are None."""
     facts = {name: getattr(error, name) for name in (*EXACT, *MAYBE, "message")}
     if error.retry_after_s is not None:

@@ -12,7 +12,7 @@ from typing import Any
 import requests
 from sandbox import Sandbox
 from scenario_client import Maker
-from scenario_judge import Failed, Seen, told
+from scenario_judge import Failed, Seen, reported
 
 import countersign
 import countersign.requests
@@ -32,7 +32,7 @@ class Steps:
         try:
             return take(step)
         except countersign.Error as error:
-            return Seen(error=told(error))
+            return Seen(error=reported(error))
 
     def take_token(self, step: dict[str, Any]) -> Seen:
         return self.named(step, self.client.token(step.get("min_valid_s", 0)))
@@ -85,7 +85,7 @@ class Steps:
             try:
                 return self.named(step, self.client.token())
             except countersign.Error as error:
-                return Seen(error=told(error))
+                return Seen(error=reported(error))
 
         return Seen(each=at_once(step["count"], ask))
 

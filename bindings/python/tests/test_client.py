@@ -337,8 +337,8 @@ def test_events_contain_no_tokens(connections: Path) -> None:
 def test_refresh_token_expires_at(connections: Path, sandbox: Sandbox) -> None:
     client = countersign.Client.load("salesforce-refresh", connections, store="memory")
     assert client.refresh_token_expires_at() is None
-    told = '{"access_token":"a","refresh_token":"r1","token_type":"Bearer","refresh_token_expires_in":5000}'
-    sandbox.post("/_sandbox/faults", {"status": 200, "content_type": "application/json", "body": told})
+    reported = '{"access_token":"a","refresh_token":"r1","token_type":"Bearer","refresh_token_expires_in":5000}'
+    sandbox.post("/_sandbox/faults", {"status": 200, "content_type": "application/json", "body": reported})
     client.token()
     end = client.refresh_token_expires_at()
     assert end is not None

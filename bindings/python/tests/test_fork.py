@@ -28,16 +28,16 @@ NAME = "boldsign-refresh"
 
 def live(connections: Path, store: str, inherited: countersign.Client | None, parent: Connection) -> None:
     """Run as a child: report the tokens of its own client, and wait until the parent ends it."""
-    told = []
+    reported = []
     if inherited is not None:
         try:
-            told.append(inherited.token().source)
+            reported.append(inherited.token().source)
         except countersign.Error as error:
-            told.append(str(countersign.Status(error.status).name))
+            reported.append(str(countersign.Status(error.status).name))
     parent.recv()
     with countersign.Client.load(NAME, connections, store=store) as own:
-        told += [own.token().source, own.refresh().source]
-    parent.send(told)
+        reported += [own.token().source, own.refresh().source]
+    parent.send(reported)
     parent.recv()
 
 
@@ -63,10 +63,10 @@ class Child:
     def ask(self) -> None:
         self.pipe.send("ask")
 
-    def told(self) -> list[str]:
+    def reported(self) -> list[str]:
         assert self.pipe.poll(30)
-        told: list[str] = self.pipe.recv()
-        return told
+        reported: list[str] = self.pipe.recv()
+        return reported
 
     def end(self) -> None:
         """Let the child exit."""
@@ -131,7 +131,7 @@ def test_a_child_process_keeps_no_lease(
     assert client.refresh().source == "refreshed"
     assert refreshed_elsewhere(connections, store) == "refreshed"
     child.ask()
-    assert child.told() == [*(["FORKED"] if inherited else []), "store", "refreshed"]
+    assert child.reported() == [*(["FORKED"] if inherited else []), "store", "refreshed"]
     # The parent's next token is the child's: no refresh token is spent twice.
     assert client.refresh().source == "store"
     assert client.refresh().source == "refreshed"
@@ -159,7 +159,7 @@ def test_preforked_workers(connections: Path, sandbox: Sandbox, start: Callable[
         for worker in workers:
             worker.ask()
         for worker in workers:
-            inherited, first, second = worker.told()
+            inherited, first, second = worker.reported()
             assert (inherited, first) == ("FORKED", "store")
             # One of them refreshes, and the others adopt its token or refresh again.
             assert second in ("refreshed", "store")

@@ -13,7 +13,7 @@ import pytest
 import scenario_file
 from sandbox import Sandbox
 from scenario_client import Maker
-from scenario_judge import Failed, Seen, judge, told
+from scenario_judge import Failed, Seen, judge, reported
 from scenario_steps import Steps
 
 import countersign
@@ -61,7 +61,7 @@ def run(name: str, sandbox: Sandbox) -> Run:
     try:
         steps = Steps(sandbox, maker, maker.client())
     except countersign.Error as error:
-        return Run(scenario, told(error), [], [entry["grant"] for entry in sandbox.log()])
+        return Run(scenario, reported(error), [], [entry["grant"] for entry in sandbox.log()])
     try:
         record = []
         for step in scenario["steps"]:

@@ -75,7 +75,7 @@ pub(crate) fn once(
 }
 
 /// The maximum length of an input. Longer ones are a length gone wrong.
-const MOST_BYTES: usize = 16 << 20;
+const MAX_BYTES: usize = 16 << 20;
 
 /// Reads bytes that the caller lends for the call.
 ///
@@ -94,8 +94,8 @@ pub(crate) unsafe fn read_bytes<'a>(
     if data.is_null() {
         return Err(null(name));
     }
-    if length > MOST_BYTES {
-        let message = format!("`{name}_length` is {length}; the maximum is {MOST_BYTES}");
+    if length > MAX_BYTES {
+        let message = format!("`{name}_length` is {length}; the maximum is {MAX_BYTES}");
         return Err(Failure::misuse(csign_status::BAD_ARGUMENT, message)
             .hint("pass the length in bytes, without a trailing NUL"));
     }

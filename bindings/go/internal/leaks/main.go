@@ -23,9 +23,9 @@ import (
 )
 
 const (
-	rounds     = 10_000
-	warmUp     = 2_000
-	mostGrowth = 4 << 20
+	rounds    = 10_000
+	warmUp    = 2_000
+	maxGrowth = 4 << 20
 	// The number of rounds that also request a token from a server.
 	everyToken = 25
 	newTokens  = 15
@@ -59,7 +59,7 @@ func run() error {
 	}
 	after := settledRSS()
 	fmt.Printf("leaks: %d rounds, RSS %d KiB after %d and %d KiB at the end\n", rounds, before>>10, warmUp, after>>10)
-	if after-before > mostGrowth {
+	if after-before > maxGrowth {
 		return fmt.Errorf("the process grew by %d KiB", (after-before)>>10)
 	}
 	return nil

@@ -14,8 +14,8 @@ parent.on('message', async (word) => {
     return;
   }
   const client = await Client.load('boldsign-cc', { path, settings: { store } });
-  const told = [(await client.token()).source, (await client.refresh()).source];
+  const reported = [(await client.token()).source, (await client.refresh()).source];
   client.close();
-  if (parentPort) parentPort.postMessage(told);
-  else process.send(told);
+  if (parentPort) parentPort.postMessage(reported);
+  else process.send(reported);
 });

@@ -20,8 +20,8 @@ fn a_login_in_a_browser_stores_a_token() {
     browser.click("#allow");
     assert_eq!(browser.heading("You are logged in"), "You are logged in");
     login.end().succeeded();
-    let told = setup.run(["token", "boldsign-code", "--json"]).json();
-    assert_eq!(told["source"], "store");
+    let reported = setup.run(["token", "boldsign-code", "--json"]).json();
+    assert_eq!(reported["source"], "store");
 }
 
 #[test]

@@ -178,10 +178,10 @@ fn a_profile_adds_a_provider() {
     setup.config("boldsign-cc", &[("provider", "acme"), ("environment", "")]);
     let run = setup.run(["token", "boldsign-cc", "--json"]);
     assert_eq!(run.error(2)["setting"], "provider");
-    let told = setup
+    let reported = setup
         .run(["token", "boldsign-cc", "--json", "--profile", "acme.toml"])
         .json();
-    assert_eq!(told["provider"], "acme");
+    assert_eq!(reported["provider"], "acme");
     let listed = setup
         .run(["providers", "--json", "--profile", "acme.toml"])
         .json();

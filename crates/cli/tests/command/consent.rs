@@ -56,8 +56,8 @@ fn a_denied_consent_is_an_error() {
     let setup = Setup::new();
     setup.config(NAME, &[]);
     let mut running = Running::start(&mut setup.command(["consent", NAME, "--wait", "--json"]));
-    let told: Value = serde_json::from_str(&running.line()).unwrap();
-    setup.get(&setup.decide(told["url"].as_str().unwrap(), "deny"));
+    let reported: Value = serde_json::from_str(&running.line()).unwrap();
+    setup.get(&setup.decide(reported["url"].as_str().unwrap(), "deny"));
     let error = running.end().error(3);
     assert_eq!(
         (&error["kind"], &error["oauth_error"]),

@@ -6,7 +6,7 @@ use crate::setup::{Run, Setup};
 fn the_program_receives_the_token_its_extra_stdin_and_arguments() {
     let setup = Setup::new();
     setup.config("salesforce-jwt", &[]);
-    let told = setup.run(["token", "salesforce-jwt", "--json"]).json();
+    let reported = setup.run(["token", "salesforce-jwt", "--json"]).json();
     let script = "printf '%s\\n' \"$COUNTERSIGN_TOKEN\" \"$COUNTERSIGN_INSTANCE_URL\" \"$COUNTERSIGN_ORG_ID\" \"$1\"; cat; exit 7";
     let mut command = setup.command([
         "exec",
@@ -21,9 +21,9 @@ fn the_program_receives_the_token_its_extra_stdin_and_arguments() {
     let run = Run::of(&mut command, "from stdin");
     assert_eq!(run.code, 7, "{run:?}");
     let lines: Vec<_> = run.stdout.lines().collect();
-    assert_eq!(lines[0], told["access_token"]);
-    assert_eq!(lines[1], told["extra"]["instance_url"]);
-    assert_eq!(lines[2], told["extra"]["org_id"]);
+    assert_eq!(lines[0], reported["access_token"]);
+    assert_eq!(lines[1], reported["extra"]["instance_url"]);
+    assert_eq!(lines[2], reported["extra"]["org_id"]);
     assert_eq!(lines[3..], ["--json", "from stdin"]);
     assert_eq!(run.stderr, "");
 }

@@ -86,18 +86,18 @@ fn settings_that_the_vendor_rejects() {
 fn an_expired_assertion_is_a_clock_error() {
     let setup = Setup::new();
     setup.sandbox.set_clock_offset(7200);
-    let told = json!({"verdict": "fix_configuration", "kind": "clock", "oauth_description": "expired_grant"});
-    Case::new("expired assertion", "docusign-jwt", 2, told).check(&setup);
+    let reported = json!({"verdict": "fix_configuration", "kind": "clock", "oauth_description": "expired_grant"});
+    Case::new("expired assertion", "docusign-jwt", 2, reported).check(&setup);
 }
 
 #[test]
 fn a_missing_consent_has_the_consent_pages_url() {
     let setup = Setup::new();
-    let told = json!({
+    let reported = json!({
         "verdict": "reauthorize", "kind": "consent_required", "oauth_error": "consent_required",
         "provider": "docusign",
     });
-    let error = Case::new("consent", "docusign-jwt-unconsented", 3, told).check(&setup);
+    let error = Case::new("consent", "docusign-jwt-unconsented", 3, reported).check(&setup);
     let url = error["url"].as_str().unwrap();
     assert!(
         url.starts_with(&format!("{}/oauth/auth?", setup.sandbox.url())),
@@ -113,8 +113,8 @@ fn a_missing_consent_has_the_consent_pages_url() {
 #[test]
 fn a_connection_without_a_login_requires_one() {
     let setup = Setup::new();
-    let told = json!({"verdict": "reauthorize", "kind": "no_token"});
-    let error = Case::new("no login", "boldsign-code", 3, told).check(&setup);
+    let reported = json!({"verdict": "reauthorize", "kind": "no_token"});
+    let error = Case::new("no login", "boldsign-code", 3, reported).check(&setup);
     assert!(
         error["hint"]
             .as_str()
@@ -131,9 +131,9 @@ fn a_refresh_token_that_was_used_requires_a_login() {
     });
     setup.config("boldsign-refresh", &[("store", "memory")]);
     setup.run(["token", "boldsign-refresh"]).succeeded();
-    let told =
+    let reported =
         json!({"verdict": "reauthorize", "kind": "login_required", "oauth_error": "invalid_grant"});
-    Case::new("reused refresh token", "boldsign-refresh", 3, told)
+    Case::new("reused refresh token", "boldsign-refresh", 3, reported)
         .with("store", "memory")
         .check(&setup);
 }
@@ -154,7 +154,7 @@ fn a_failing_server() {
         retry_after: Some(7),
         ..Fault::status(429)
     };
-    for (fault, code, told) in [
+    for (fault, code, reported) in [
         (busy, 4, throttled),
         (Fault::status(503), 4, unavailable.clone()),
         (Fault::kind(Kind::Html), 4, unavailable),
@@ -177,7 +177,7 @@ fn a_failing_server() {
         setup.sandbox.reset();
         setup.sandbox.fault(fault).unwrap();
         // Not a file store: it would keep the time until the next attempt.
-        let case = Case::new("fault", "docusign-jwt", code, told).with("store", "memory");
+        let case = Case::new("fault", "docusign-jwt", code, reported).with("store", "memory");
         case.check(&setup);
         assert_eq!(setup.sandbox.log().len(), 1, "one request");
         setup.run(["token", "docusign-jwt"]).succeeded();
@@ -192,8 +192,8 @@ fn a_lost_rotation_is_not_sent_again() {
             ..Options::default()
         });
         setup.sandbox.fault(Fault::kind(fault)).unwrap();
-        let told = json!({"verdict": "outcome_unknown"});
-        Case::new("lost rotation", "boldsign-refresh", 5, told).check(&setup);
+        let reported = json!({"verdict": "outcome_unknown"});
+        Case::new("lost rotation", "boldsign-refresh", 5, reported).check(&setup);
         assert_eq!(setup.sandbox.log().len(), 1, "sent once");
     }
 }
@@ -201,8 +201,8 @@ fn a_lost_rotation_is_not_sent_again() {
 #[test]
 fn an_unknown_ca() {
     let setup = Setup::new();
-    let told = json!({"verdict": "fix_configuration", "kind": "tls"});
-    let unknown = Case::new("unknown CA", "docusign-jwt", 2, told.clone()).with("ca_file", "");
+    let reported = json!({"verdict": "fix_configuration", "kind": "tls"});
+    let unknown = Case::new("unknown CA", "docusign-jwt", 2, reported.clone()).with("ca_file", "");
     let error = unknown.check(&setup);
     assert!(
         error["hint"].as_str().unwrap().contains("ca_file"),
@@ -219,8 +219,8 @@ fn a_certificate_of_another_host() {
         listen: ([127, 0, 0, 2], 0).into(),
         ..Options::default()
     });
-    let told = json!({"verdict": "fix_configuration", "kind": "tls"});
-    let error = Case::new("wrong host", "docusign-jwt", 2, told).check(&setup);
+    let reported = json!({"verdict": "fix_configuration", "kind": "tls"});
+    let error = Case::new("wrong host", "docusign-jwt", 2, reported).check(&setup);
     assert!(
         error["hint"]
             .as_str()
@@ -236,11 +236,11 @@ fn an_unreachable_server() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let closed = format!("https://{}", free.local_addr().unwrap());
     drop(free);
-    let told = json!({"verdict": "retry", "kind": "connect", "http_status": null});
-    Case::new("no server", "docusign-jwt", 4, told.clone())
+    let reported = json!({"verdict": "retry", "kind": "connect", "http_status": null});
+    Case::new("no server", "docusign-jwt", 4, reported.clone())
         .with("base_url", closed)
         .check(&setup);
-    Case::new("no such host", "docusign-jwt", 4, told)
+    Case::new("no such host", "docusign-jwt", 4, reported)
         .with("base_url", "https://no-such-host.invalid")
         .check(&setup);
 }

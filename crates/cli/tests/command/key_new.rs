@@ -65,15 +65,15 @@ fn a_pair_is_created_in_the_vendors_format() {
         if certified {
             assert_eq!(openssl(at, "x509 -in app.crt -noout -pubkey"), public);
             assert!(openssl(at, "verify -CAfile app.crt app.crt").contains("OK"));
-            let told = openssl(
+            let reported = openssl(
                 at,
                 "x509 -in app.crt -noout -subject -ext keyUsage -checkend 60000000",
             );
             assert!(
-                told.contains("CN = countersign") && told.contains("Digital Signature"),
-                "{told}"
+                reported.contains("CN = countersign") && reported.contains("Digital Signature"),
+                "{reported}"
             );
-            assert!(told.contains("will not expire"), "{told}");
+            assert!(reported.contains("will not expire"), "{reported}");
             // Salesforce's maximum.
             assert!(std::fs::metadata(at.join("app.crt")).unwrap().len() < 4096);
         }

@@ -272,7 +272,7 @@ fn inspect_decodes_a_token_and_says_that_it_is_not_verified() {
 #[test]
 fn key_inspect_describes_a_key() {
     let pair = Pair::new(RSA);
-    let told = pair
+    let reported = pair
         .run(&["key", "inspect", "key.pem", "--json"], "")
         .json();
     for member in [
@@ -285,13 +285,13 @@ fn key_inspect_describes_a_key() {
         "jwk_thumbprint",
         "algorithms",
     ] {
-        assert!(told.get(member).is_some(), "{member}: {told}");
+        assert!(reported.get(member).is_some(), "{member}: {reported}");
     }
     assert_eq!(
-        (&told["kind"], &told["type"], &told["bits"]),
+        (&reported["kind"], &reported["type"], &reported["bits"]),
         (&"private".into(), &"RSA".into(), &2048.into())
     );
-    assert_eq!(told["algorithms"][0], "RS256");
+    assert_eq!(reported["algorithms"][0], "RS256");
     let der = "openssl pkey -in key.pem -pubout -outform DER | openssl dgst -sha256 -hex";
     let shell = Command::new("sh")
         .args(["-c", der])
@@ -302,7 +302,7 @@ fn key_inspect_describes_a_key() {
     assert!(
         digest
             .trim_end()
-            .ends_with(told["spki_sha256"].as_str().unwrap()),
+            .ends_with(reported["spki_sha256"].as_str().unwrap()),
         "{digest}"
     );
     // The same key as a public key, and as text from stdin.
@@ -310,7 +310,7 @@ fn key_inspect_describes_a_key() {
         .run(&["key", "inspect", "public.pem", "--json"], "")
         .json();
     assert_eq!(public["kind"], "public");
-    assert_eq!(public["jwk_thumbprint"], told["jwk_thumbprint"]);
+    assert_eq!(public["jwk_thumbprint"], reported["jwk_thumbprint"]);
     let pem = std::fs::read_to_string(pair.path().join("key.pem")).unwrap();
     let run = pair.run(&["key", "inspect", "-"], &pem).succeeded();
     assert!(run.stdout.contains("bits: 2048\n"), "{run:?}");
@@ -341,8 +341,8 @@ fn a_passphrase_is_read_from_a_file_or_a_variable() {
             command.args(arguments).args(option);
             Run::of(command.env("PHRASE", "canary-phrase"), "{}")
         };
-        let told = run(&["key", "inspect", "locked.pem", "--json"]).json();
-        assert_eq!(told["spki_sha256"], plain["spki_sha256"]);
+        let reported = run(&["key", "inspect", "locked.pem", "--json"]).json();
+        assert_eq!(reported["spki_sha256"], plain["spki_sha256"]);
         let token = run(&["sign", "--key", "locked.pem", "--claims", "-"]).succeeded();
         let arguments = ["verify", "--key", "public.pem", "-"];
         pair.run(&arguments, &token.stdout).succeeded();

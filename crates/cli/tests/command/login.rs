@@ -33,15 +33,15 @@ fn every_login_stores_a_token_that_can_be_refreshed() {
             "{run:?}"
         );
         assert!(page.contains("<html"), "{page}");
-        let told = setup.run(["token", name, "--json"]).json();
-        assert_eq!(told["source"], "store", "{name}");
-        let token = told["access_token"].as_str().unwrap();
+        let reported = setup.run(["token", name, "--json"]).json();
+        assert_eq!(reported["source"], "store", "{name}");
+        let token = reported["access_token"].as_str().unwrap();
         assert!(
             !format!("{run:?}").contains(token),
             "login never prints the token"
         );
-        let told = setup.run(["token", name, "--json", "--force"]).json();
-        assert_eq!(told["source"], "refreshed", "{name}");
+        let reported = setup.run(["token", name, "--json", "--force"]).json();
+        assert_eq!(reported["source"], "refreshed", "{name}");
     }
 }
 
@@ -51,10 +51,10 @@ fn json_output_is_the_url_and_then_the_result() {
     let redirect_uri = format!("http://127.0.0.1:{}/callback", free_port());
     setup.config("boldsign-code", &[("redirect_uri", &redirect_uri)]);
     let mut running = Running::start(&mut setup.command(["login", "boldsign-code", "--json"]));
-    let told: Value = serde_json::from_str(&running.line()).unwrap();
-    let back = setup.decide(told["url"].as_str().unwrap(), "allow");
+    let reported: Value = serde_json::from_str(&running.line()).unwrap();
+    let back = setup.decide(reported["url"].as_str().unwrap(), "allow");
     assert!(
-        back.starts_with(told["redirect_uri"].as_str().unwrap()),
+        back.starts_with(reported["redirect_uri"].as_str().unwrap()),
         "{back}"
     );
     setup.get(&back);
@@ -73,8 +73,8 @@ fn a_denied_login_is_an_error() {
     let setup = Setup::new();
     setup.config("salesforce-code", &[]);
     let mut running = Running::start(&mut setup.command(["login", "salesforce-code", "--json"]));
-    let told: Value = serde_json::from_str(&running.line()).unwrap();
-    let back = setup.decide(told["url"].as_str().unwrap(), "deny");
+    let reported: Value = serde_json::from_str(&running.line()).unwrap();
+    let back = setup.decide(reported["url"].as_str().unwrap(), "deny");
     setup.get(&back);
     let error = running.end().error(3);
     assert_eq!(error["kind"], "callback");
@@ -102,8 +102,8 @@ fn a_code_that_was_already_used_requires_another_login() {
     let text = std::fs::read_to_string(path).unwrap();
     let settings = &countersign_core::Settings::from_toml(&text).unwrap()["boldsign-code"];
     let mut running = Running::start(&mut setup.command(["login", "boldsign-code", "--json"]));
-    let told: Value = serde_json::from_str(&running.line()).unwrap();
-    let back = setup.decide(told["url"].as_str().unwrap(), "allow");
+    let reported: Value = serde_json::from_str(&running.line()).unwrap();
+    let back = setup.decide(reported["url"].as_str().unwrap(), "allow");
     let code = back
         .split(['?', '&'])
         .find_map(|pair| pair.strip_prefix("code="))
@@ -113,7 +113,7 @@ fn a_code_that_was_already_used_requires_another_login() {
         .field("grant_type", "authorization_code")
         .field("client_id", settings.value("client_id").unwrap())
         .field("client_secret", settings.value("client_secret").unwrap())
-        .field("redirect_uri", told["redirect_uri"].as_str().unwrap())
+        .field("redirect_uri", reported["redirect_uri"].as_str().unwrap())
         .field("code_verifier", "x".repeat(43))
         .field("code", code);
     let token_url = Url::parse(&format!("{}/connect/token", setup.sandbox.url())).unwrap();
@@ -139,8 +139,11 @@ fn an_unregistered_redirect_uri_times_out_with_a_hint() {
     );
     let arguments = ["login", "salesforce-code", "--json", "--timeout", "0"];
     let mut running = Running::start(&mut setup.command(arguments));
-    let told: Value = serde_json::from_str(&running.line()).unwrap();
-    let page = setup.get(&format!("{}&_sandbox=allow", told["url"].as_str().unwrap()));
+    let reported: Value = serde_json::from_str(&running.line()).unwrap();
+    let page = setup.get(&format!(
+        "{}&_sandbox=allow",
+        reported["url"].as_str().unwrap()
+    ));
     assert_eq!(page.status, 400);
     assert!(
         text_of(&page).contains("redirect_uri"),
@@ -155,7 +158,7 @@ fn an_unregistered_redirect_uri_times_out_with_a_hint() {
     );
     let hint = error["hint"].as_str().unwrap();
     assert!(
-        hint.contains(told["redirect_uri"].as_str().unwrap()),
+        hint.contains(reported["redirect_uri"].as_str().unwrap()),
         "{hint}"
     );
 }
@@ -169,8 +172,8 @@ fn a_redirect_uri_that_the_exchange_rejects_is_named() {
         .fault(Fault::row("salesforce.redirect_uri_mismatch"))
         .unwrap();
     let mut running = Running::start(&mut setup.command(["login", "salesforce-code", "--json"]));
-    let told: Value = serde_json::from_str(&running.line()).unwrap();
-    setup.get(&setup.decide(told["url"].as_str().unwrap(), "allow"));
+    let reported: Value = serde_json::from_str(&running.line()).unwrap();
+    setup.get(&setup.decide(reported["url"].as_str().unwrap(), "allow"));
     let error = running.end().error(2);
     assert_eq!(error["setting"], "redirect_uri");
     assert_eq!(error["verdict"], "fix_configuration");
@@ -390,8 +393,8 @@ fn login_says_what_to_do_about_a_wrong_redirect_uri() {
     let back = run.stdout.split("redirect_uri=").nth(1).unwrap();
     let back = back.split('&').next().unwrap();
     let back = back.replace("%3A", ":").replace("%2F", "/");
-    let told = format!("register {back} with the app");
-    assert!(run.stderr.contains(&told), "{told}: {run:?}");
+    let reported = format!("register {back} with the app");
+    assert!(run.stderr.contains(&reported), "{reported}: {run:?}");
     assert!(
         run.stderr.contains("reports a wrong redirect URI"),
         "{run:?}"

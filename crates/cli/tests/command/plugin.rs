@@ -144,10 +144,10 @@ fn the_xero_plugin_refreshes_and_rotates() {
     let case = Case::new("xero", xero.vendor(), xero_plugin());
     case.config(XERO);
     for turn in 1..=3 {
-        let told = case.token(&["--force"]).json();
-        assert_eq!(told["access_token"], format!("xero-access-{turn}"));
-        assert_eq!(told["source"], "refreshed");
-        assert_eq!(told["extra"]["tenant_id"], "the-tenant");
+        let reported = case.token(&["--force"]).json();
+        assert_eq!(reported["access_token"], format!("xero-access-{turn}"));
+        assert_eq!(reported["source"], "refreshed");
+        assert_eq!(reported["extra"]["tenant_id"], "the-tenant");
     }
     let sent = xero.vendor().asked();
     let sent: Vec<_> = sent
@@ -204,9 +204,9 @@ fn a_custom_connection_of_xero_has_no_tenant() {
         ("client_secret", "xero-secret"),
     ];
     case.config(&custom);
-    let told = case.token(&[]).json();
-    assert_eq!(told["access_token"], "xero-custom");
-    assert!(told["extra"]["tenant_id"].is_null(), "{told}");
+    let reported = case.token(&[]).json();
+    assert_eq!(reported["access_token"], "xero-custom");
+    assert!(reported["extra"]["tenant_id"].is_null(), "{reported}");
     case.config(&with(&custom, ("extra.tenant_id", "the-tenant")));
     let error = case.token(&["--force"]).error(2);
     assert_eq!(error["setting"], "extra.tenant_id");
@@ -219,8 +219,8 @@ fn several_plugins_add_providers_to_the_built_in_ones() {
     let case = Case::new("zoom", &vendor, zoom_plugin());
     let xero = xero_plugin();
     let path = xero.path().to_string_lossy();
-    let told = case.run(&["providers", "--json", "--plugin", &path]).json();
-    let ids: Vec<_> = told
+    let reported = case.run(&["providers", "--json", "--plugin", &path]).json();
+    let ids: Vec<_> = reported
         .as_array()
         .unwrap()
         .iter()
@@ -247,12 +247,12 @@ fn the_digest_must_match_the_file() {
     let case = Case::new("zoom", &vendor, zoom_plugin());
     case.config(ZOOM);
     let path = case.plugin.path().display();
-    let told = std::process::Command::new("sha256sum")
+    let reported = std::process::Command::new("sha256sum")
         .arg(case.plugin.path())
         .output()
         .unwrap();
-    let told = String::from_utf8(told.stdout).unwrap();
-    let digest = told.split(' ').next().unwrap();
+    let reported = String::from_utf8(reported.stdout).unwrap();
+    let digest = reported.split(' ').next().unwrap();
     case.run_with(&format!("{path}#sha256={digest}"), &["token", "zoom"])
         .succeeded();
     let wrong = format!("{path}#sha256={}", "0".repeat(64));

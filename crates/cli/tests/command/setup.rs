@@ -161,8 +161,8 @@ impl Run {
     pub(crate) fn error(&self, code: i32) -> Value {
         assert_eq!(self.code, code, "{self:?}");
         assert_eq!(self.stderr.trim_end().lines().count(), 1, "{self:?}");
-        let told: Value = serde_json::from_str(&self.stderr).unwrap();
-        let error = &told["error"];
+        let reported: Value = serde_json::from_str(&self.stderr).unwrap();
+        let error = &reported["error"];
         let mut members: Vec<_> = error
             .as_object()
             .unwrap()

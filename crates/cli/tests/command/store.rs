@@ -197,11 +197,11 @@ fn an_exported_grant_can_be_imported_and_refreshed() {
 
     // The configuration determines each record's store.
     setup.config(NAME, &[("store", "file:elsewhere")]);
-    let told = setup.run(["store", "import", "out.json", "--json"]).json();
-    assert_eq!(told[0]["outcome"], "imported");
+    let reported = setup.run(["store", "import", "out.json", "--json"]).json();
+    assert_eq!(reported[0]["outcome"], "imported");
     assert_eq!(stored_token(&setup), secrets[0]);
-    let told = setup.run(["store", "import", "out.json", "--json"]).json();
-    assert_eq!(told[0]["outcome"], "same");
+    let reported = setup.run(["store", "import", "out.json", "--json"]).json();
+    assert_eq!(reported[0]["outcome"], "same");
     // The imported refresh token works.
     let refreshed = setup.run(["token", NAME, "--json", "--force"]).json();
     assert_eq!(refreshed["source"], "refreshed");
@@ -220,11 +220,11 @@ fn an_import_replaces_a_newer_record_only_with_force() {
     );
     assert!(run.stderr.contains("--force"), "{run:?}");
     assert_eq!(stored_token(&setup), newer);
-    let told = setup
+    let reported = setup
         .run(["store", "import", "old.json", "--force", "--json"])
         .json();
-    assert_eq!(told[0]["outcome"], "replaced");
-    assert_eq!(told[0]["store_generation"], 2);
+    assert_eq!(reported[0]["outcome"], "replaced");
+    assert_eq!(reported[0]["store_generation"], 2);
     assert_eq!(stored_token(&setup), secrets[0]);
 }
 
@@ -282,11 +282,11 @@ fn rekey_encrypts_a_store_and_changes_its_key() {
     );
     assert!(!secrets.iter().any(|secret| run.stdout.contains(secret)));
     assert!(contents(record).contains(&secrets[1]));
-    let told = setup
+    let reported = setup
         .run(["store", "rekey", "--json", "--seal-plain"])
         .json();
-    assert_eq!(told[0]["sealed_plain"][0]["connection"], NAME);
-    assert_eq!(told[0]["left_plain"], serde_json::json!([]));
+    assert_eq!(reported[0]["sealed_plain"][0]["connection"], NAME);
+    assert_eq!(reported[0]["left_plain"], serde_json::json!([]));
     assert!(!contents(record).contains(&secrets[1]));
     assert_eq!(stored_token(&setup), secrets[0]);
     let listed = setup.run(["store", "list", "--json"]).json();
@@ -295,10 +295,10 @@ fn rekey_encrypts_a_store_and_changes_its_key() {
     setup.write("both", &format!("{two}\n{one}\n"));
     setup.config(NAME, &[("store_key_file", "both")]);
     assert_eq!(stored_token(&setup), secrets[0]);
-    let told = setup.run(["store", "rekey", NAME, "--json"]).json();
-    assert_eq!(told[0]["sealed"], 1);
-    let told = setup.run(["store", "rekey", NAME, "--json"]).json();
-    assert_eq!(told[0]["already"], 1);
+    let reported = setup.run(["store", "rekey", NAME, "--json"]).json();
+    assert_eq!(reported[0]["sealed"], 1);
+    let reported = setup.run(["store", "rekey", NAME, "--json"]).json();
+    assert_eq!(reported[0]["already"], 1);
 
     setup.write("two", &two);
     setup.config(NAME, &[("store_key_file", "two")]);

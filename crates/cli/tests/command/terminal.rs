@@ -238,11 +238,11 @@ fn text_of_a_token_is_escaped() {
         |arguments: &[&str]| harmless(Run::of(command(Path::new(dir.path())).args(arguments), ""));
     for more in [&[][..], &["--json"]] {
         let inspected = run(&[&["inspect", &token], more].concat()).succeeded();
-        let told: Value = serde_json::from_str(&inspected.stdout).unwrap();
-        assert_eq!(told["payload"]["name"], HOSTILE);
+        let reported: Value = serde_json::from_str(&inspected.stdout).unwrap();
+        assert_eq!(reported["payload"]["name"], HOSTILE);
         let verified = run(&[&["verify", "--key", "key", "--alg", "HS256", &token], more].concat());
-        let told: Value = serde_json::from_str(&verified.succeeded().stdout).unwrap();
-        assert_eq!(told["raw"], "\u{9b}31m\u{7f}\u{202e}");
+        let reported: Value = serde_json::from_str(&verified.succeeded().stdout).unwrap();
+        assert_eq!(reported["raw"], "\u{9b}31m\u{7f}\u{202e}");
     }
     // A payload that isn't JSON.
     let token = jws::sign(&signer, HOSTILE.as_bytes(), None).unwrap();

@@ -19,12 +19,15 @@ fn every_connection_without_a_login_gets_a_token() {
         if by_login || name.ends_with("-unconsented") {
             continue;
         }
-        let told = setup.run_as_given(&["token", name, "--json"]).json();
-        assert!(told["access_token"].as_str().unwrap().len() > 20, "{name}");
-        assert_eq!(told["token_type"], "Bearer", "{name}");
-        assert_eq!(told["connection"], name.as_str());
+        let reported = setup.run_as_given(&["token", name, "--json"]).json();
+        assert!(
+            reported["access_token"].as_str().unwrap().len() > 20,
+            "{name}"
+        );
+        assert_eq!(reported["token_type"], "Bearer", "{name}");
+        assert_eq!(reported["connection"], name.as_str());
         assert_eq!(
-            told["provider"],
+            reported["provider"],
             settings.value("provider").unwrap(),
             "{name}"
         );
@@ -32,17 +35,20 @@ fn every_connection_without_a_login_gets_a_token() {
             Some("refresh-token") => "refreshed",
             _ => "minted",
         };
-        assert_eq!(told["source"], source, "{name}");
+        assert_eq!(reported["source"], source, "{name}");
         let members: &[&str] = match settings.value("provider") {
             Some("docusign") => &["account_id", "base_uri", "user_id"],
             Some("salesforce") => &["instance_url", "org_id", "user_id"],
             _ => &["api_base"],
         };
         for member in members {
-            assert!(told["extra"][member].is_string(), "{name} {member}: {told}");
+            assert!(
+                reported["extra"][member].is_string(),
+                "{name} {member}: {reported}"
+            );
         }
         let known = settings.value("provider") != Some("salesforce");
-        assert_eq!(told["expires_at"].is_i64(), known, "{name}");
+        assert_eq!(reported["expires_at"].is_i64(), known, "{name}");
         done += 1;
     }
     assert!(done >= 12, "{done}");
@@ -169,9 +175,9 @@ fn a_failed_identity_request_is_only_a_warning() {
         run.stderr.contains("cannot request the identity"),
         "{run:?}"
     );
-    let told: Value = serde_json::from_str(&run.stdout).unwrap();
-    assert!(told["access_token"].is_string());
-    assert!(told["extra"]["account_id"].is_null());
+    let reported: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert!(reported["access_token"].is_string());
+    assert!(reported["extra"]["account_id"].is_null());
 }
 
 #[test]
@@ -182,10 +188,10 @@ fn each_run_uses_the_refresh_token_of_the_last() {
     });
     setup.config("boldsign-refresh", &[]);
     for _ in 0..3 {
-        let told = setup
+        let reported = setup
             .run(["token", "boldsign-refresh", "--json", "--force"])
             .json();
-        assert_eq!(told["source"], "refreshed");
+        assert_eq!(reported["source"], "refreshed");
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::App;
 use crate::profile::GrantRules;
-use crate::profile::template::{self, Hole, Name, Part, Templated, Unset};
+use crate::profile::template::{self, Name, Part, Placeholder, Templated, Unset};
 use crate::{Error, ErrorKind, GrantKind, Signer};
 
 impl App<'_> {
@@ -87,7 +87,7 @@ impl Filling<'_> {
         for part in parts {
             match part {
                 Part::Text(text) => filled.push_str(text),
-                Part::Hole(hole) => match self.hole(&hole)? {
+                Part::Placeholder(placeholder) => match self.placeholder(&placeholder)? {
                     Some(value) => filled.push_str(&value),
                     None => return Ok(None),
                 },
@@ -96,14 +96,14 @@ impl Filling<'_> {
         Ok(Some(filled))
     }
 
-    fn hole(&self, hole: &Hole<'_>) -> Result<Option<String>, Error> {
-        let value = match (self.lookup(hole.name), hole.unset) {
+    fn placeholder(&self, placeholder: &Placeholder<'_>) -> Result<Option<String>, Error> {
+        let value = match (self.lookup(placeholder.name), placeholder.unset) {
             (Some(value), _) => value,
             (None, Unset::Fallback(text)) => text.to_owned(),
             (None, Unset::DropEntry) => return Ok(None),
-            (None, Unset::Reject) => return Err(self.missing(hole.name)),
+            (None, Unset::Reject) => return Err(self.missing(placeholder.name)),
         };
-        Ok(Some(hole.filtered(value)))
+        Ok(Some(placeholder.filtered(value)))
     }
 
     fn lookup(&self, name: Name<'_>) -> Option<String> {

@@ -65,7 +65,8 @@ impl Profile {
     /// Validates the texts that may contain one placeholder, and those that may contain none.
     fn check_texts(&self) -> Result<(), String> {
         let check = |field: &str, text: &str, known: &[&str]| {
-            template::check_holes(text, known).map_err(|why| format!("`{field}` is invalid: {why}"))
+            template::check_placeholders(text, known)
+                .map_err(|why| format!("`{field}` is invalid: {why}"))
         };
         for (name, environment) in &self.environments {
             if let Some(audience) = &environment.audience {
@@ -110,7 +111,7 @@ impl Profile {
             ("revoke", endpoints.revoke.as_ref()),
         ] {
             let Some(text) = endpoint else { continue };
-            template::check_holes(text, &[BASE_URL])
+            template::check_placeholders(text, &[BASE_URL])
                 .map_err(|why| format!("`endpoints.{name}` is invalid: {why}"))?;
             let path = match text.strip_prefix("{base_url}") {
                 Some(path) => path,

@@ -18,12 +18,12 @@ pub struct Templated(pub(crate) Value);
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Part<'a> {
     Text(&'a str),
-    Hole(Hole<'a>),
+    Placeholder(Placeholder<'a>),
 }
 
 /// A placeholder: `{name}`, `{name?}` or `{name:fallback}`, each followed by filters.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Hole<'a> {
+pub(crate) struct Placeholder<'a> {
     pub(crate) name: Name<'a>,
     pub(crate) unset: Unset<'a>,
     filters: &'a str,
@@ -108,7 +108,7 @@ fn check<'a>(
 }
 
 /// Validates a text that may contain only these placeholders, without filters and fallbacks.
-pub(super) fn check_holes(text: &str, known: &[&str]) -> Result<(), String> {
+pub(super) fn check_placeholders(text: &str, known: &[&str]) -> Result<(), String> {
     let mut rest = text;
     while let Some(at) = rest.find(['{', '}']) {
         let from = &rest[at..];
@@ -149,7 +149,9 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Part<'_>>, String> {
             Some(inner)
         });
         match inner {
-            Some(inner) if !inner.contains('{') => parts.push(Part::Hole(Hole::parse(inner)?)),
+            Some(inner) if !inner.contains('{') => {
+                parts.push(Part::Placeholder(Placeholder::parse(inner)?))
+            }
             _ => return Err(lone_brace(text)),
         }
     }
@@ -162,7 +164,7 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Part<'_>>, String> {
 impl<'a> Part<'a> {
     fn check<'b>(&self, mut extra: impl Iterator<Item = &'b String> + Clone) -> Result<(), String> {
         match self {
-            Self::Hole(Hole {
+            Self::Placeholder(Placeholder {
                 name: Name::Extra(name),
                 ..
             }) if !extra.clone().any(|known| known == name) => {
@@ -174,7 +176,7 @@ impl<'a> Part<'a> {
     }
 }
 
-impl<'a> Hole<'a> {
+impl<'a> Placeholder<'a> {
     fn parse(inner: &'a str) -> Result<Self, String> {
         let (name, filters) = inner.split_once('|').unwrap_or((inner, ""));
         let (name, unset) = match name.split_once(':') {
@@ -184,7 +186,7 @@ impl<'a> Hole<'a> {
                 None => (name, Unset::Reject),
             },
         };
-        let hole = Self {
+        let placeholder = Self {
             name: Name::parse(name)?,
             unset,
             filters,
@@ -195,7 +197,7 @@ impl<'a> Hole<'a> {
                 None => Err(unknown_filter(word)),
             })?;
         }
-        Ok(hole)
+        Ok(placeholder)
     }
 
     /// Applies the filters to a value, from left to right.

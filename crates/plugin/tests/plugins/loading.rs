@@ -141,12 +141,12 @@ fn the_file_must_match_a_given_digest() {
 #[test]
 fn the_digest_is_the_same_as_sha256sums() {
     let built = built();
-    let told = std::process::Command::new("sha256sum")
+    let reported = std::process::Command::new("sha256sum")
         .arg(built.path())
         .output();
-    let told = String::from_utf8(told.unwrap().stdout).unwrap();
+    let reported = String::from_utf8(reported.unwrap().stdout).unwrap();
     assert_eq!(
-        told.split(' ').next(),
+        reported.split(' ').next(),
         Some(load(&built).digest().to_string().as_str())
     );
 }

@@ -191,23 +191,23 @@ fn a_panic_in_rust_fails_only_that_request() {
     let plugin = load(&built);
     let of = |function: &'static str| connection(&plugin, [("extra.where", function)]);
     let calm = of("nowhere").unwrap();
-    let told = |error: Error, function: &str| {
+    let reported = |error: Error, function: &str| {
         assert_eq!(error.kind(), ErrorKind::Plugin, "{error}");
         let what = format!("`{function}` panicked: ");
         assert!(error.message().contains(&what), "{error}");
         assert!(error.message().contains("panics on demand"), "{error}");
     };
-    told(of("check").unwrap_err(), "check");
+    reported(of("check").unwrap_err(), "check");
     let suspicion = plugin.suspicion().unwrap();
     assert!(suspicion.starts_with("`check` panicked"), "{suspicion}");
     let connection = of("parameters").unwrap();
-    told(
+    reported(
         request(&connection, &Grant::ClientCredentials).unwrap_err(),
         "parameters",
     );
     let response = json(200, r#"{"access_token":"at1"}"#);
     for function in ["translate", "read"] {
-        told(
+        reported(
             read(&of(function).unwrap(), &response).unwrap_err(),
             function,
         );

@@ -88,7 +88,7 @@ impl From<NoResponse> for Swap {
 }
 
 /// The maximum wait before a busy lease is tried again. It may be released long before it expires.
-pub const MOST_PATIENCE: Duration = Duration::from_millis(50);
+pub const MAX_RETRY_WAIT: Duration = Duration::from_millis(50);
 
 /// Builds the error for a forked child that uses the store of its parent.
 pub fn forked(at: &Address) -> Error {

@@ -22,7 +22,7 @@ use countersign_store::{Error, ErrorKind, trusted};
 use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
 
-pub use crate::ids::{Ids, MOST_PATIENCE, NoResponse, conflict, countable, forked, granted_ms};
+pub use crate::ids::{Ids, MAX_RETRY_WAIT, NoResponse, conflict, countable, forked, granted_ms};
 pub use crate::trust::explain_certificate;
 
 /// A server's address, parsed from `scheme://user:password@host:port,…/path?option=value`.

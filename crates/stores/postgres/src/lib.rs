@@ -16,7 +16,7 @@ use countersign_store::{
     Stored, Swap,
 };
 use countersign_store_address::{
-    Address, Ids, MOST_PATIENCE, NoResponse, conflict, countable, failed, forked, granted_ms,
+    Address, Ids, MAX_RETRY_WAIT, NoResponse, conflict, countable, failed, forked, granted_ms,
     misconfigured,
 };
 use tokio_postgres::Row;
@@ -244,7 +244,7 @@ impl Store for PostgresStore {
                 valid_for: Some(ttl),
             }),
             None => Ok(Lease::Busy {
-                retry_in: MOST_PATIENCE.min(ttl),
+                retry_in: MAX_RETRY_WAIT.min(ttl),
             }),
         }
     }

@@ -15,7 +15,7 @@ use countersign_store::{
     Capabilities, Error, ErrorKind, Holder, Lease, LeaseKind, Owner, Store, StoreKey, Stored, Swap,
 };
 use countersign_store_address::{
-    Address, Ids, MOST_PATIENCE, NoResponse, conflict, countable, failed, forked, granted_ms,
+    Address, Ids, MAX_RETRY_WAIT, NoResponse, conflict, countable, failed, forked, granted_ms,
     misconfigured, rejected,
 };
 use redis::{Cmd, Value};
@@ -242,7 +242,7 @@ impl Store for RedisStore {
                 valid_for: Some(ttl),
             }),
             (Some(b"busy"), Some(left)) => Ok(Lease::Busy {
-                retry_in: Duration::from_micros(left).min(MOST_PATIENCE),
+                retry_in: Duration::from_micros(left).min(MAX_RETRY_WAIT),
             }),
             _ => Err(self.unexpected_response()),
         }
