@@ -28,6 +28,8 @@ mod save;
 mod seed;
 mod single_flight;
 mod storeless;
+#[cfg_attr(not(feature = "tracing"), path = "client/untraced.rs")]
+pub(crate) mod trace;
 mod whom;
 
 use std::fmt;

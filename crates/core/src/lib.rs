@@ -31,9 +31,37 @@
 //!
 //! - `ureq` (default): the transport of [`Client::new`], ureq 3 with rustls. Without it, pass a
 //!   transport to [`Client::builder`].
+//! - `tracing`: spans and events for the crate [`tracing`](https://docs.rs/tracing).
 //! - `testing`: the module `testing`, for tests of code that uses a client.
 //! - `encrypted-keys`: private keys with a passphrase, and PKCS#12.
 //! - `aws-lc`: a second signing library, required for P-521 and for RSA keys over 4096 bits.
+//!
+//! # Tracing
+//!
+//! With the feature `tracing`, a client emits these spans and events for the target `countersign`.
+//! They go to the subscriber, and into the span, of the thread that called the client. They contain
+//! no secret.
+//!
+//! | name | when |
+//! |---|---|
+//! | span `countersign.refresh` | the cached token is not used: the client reads the store and may request a token |
+//! | `countersign.refreshed` | a refresh has ended |
+//! | `countersign.token_request` | a token request has ended |
+//! | `countersign.store_error` | the store or the fallback store has failed |
+//!
+//! | field | of | meaning |
+//! |---|---|---|
+//! | `provider`, `connection` | all | the provider's ID and the connection's name |
+//! | `forced` | `refresh` | whether the caller requires a new token ([`Client::refresh_now`]) |
+//! | `grant` | `token_request` | the grant type, such as `jwt-bearer` |
+//! | `outcome` | `token_request` | `token` or `error` |
+//! | `outcome` | `refreshed` | where the token came from ([`Source`]), or `error` |
+//! | `duration_ms` | `token_request`, `refreshed` | how long it took |
+//! | `operation` | `store_error` | `read`, `write`, `write_fallback` or `delete` |
+//! | `error`, `kind`, `verdict` | failures | [`Error::message`], [`Error::kind`] and [`Error::verdict`] |
+//! | `http_status`, `oauth_error`, `trace_id` | failures | what the server said, if anything |
+//!
+//! Failures have the level `WARN`, everything else has `INFO`.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests do I/O"))]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use zeroize::Zeroize;
 
 use crate::client::rejected::YOUNG;
-use crate::client::{bound, leases};
+use crate::client::{bound, leases, trace};
 use crate::connection::LiveConnection;
 use crate::responses::explain_send_error;
 use crate::{
@@ -281,6 +281,13 @@ impl Inner {
     }
 
     fn ask(&self, subject: &str, started: Moment) -> Result<TokenResponse, Error> {
+        let traced = trace::TokenRequest::start(&self.connection, GrantKind::JwtBearer);
+        let asked = self.ask_traced(subject, started);
+        traced.end(asked.as_ref().err());
+        asked
+    }
+
+    fn ask_traced(&self, subject: &str, started: Moment) -> Result<TokenResponse, Error> {
         let connection = self.live.current().for_subject(subject);
         let grant = Grant::JwtBearer;
         let request = token_request(&connection, &grant, started, self.random.as_ref())?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use super::{Client, Inner};
+use super::{Client, Inner, trace};
 use crate::{Connection, Error, ErrorKind, Verdict};
 
 impl Client {
@@ -88,8 +88,11 @@ pub(crate) fn hangs(connection: &Connection, what: &str, waited: Duration) -> Er
 /// Runs work on a thread of its own, which nobody joins.
 pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
     let thread = std::thread::Builder::new().name(name.into());
-    thread.spawn(work).map(drop).map_err(|error| {
-        let message = format!("cannot start a thread for the request: {error}");
-        Error::new(ErrorKind::Internal, message).with_verdict(Verdict::Retry)
-    })
+    thread
+        .spawn(trace::inherit(work))
+        .map(drop)
+        .map_err(|error| {
+            let message = format!("cannot start a thread for the request: {error}");
+            Error::new(ErrorKind::Internal, message).with_verdict(Verdict::Retry)
+        })
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::history::Event;
 use super::journal;
 use super::record::Record;
+use super::trace;
 use crate::secret::fingerprint;
 use crate::{
     Clock, Connection, Error, ErrorKind, Moment, Secret, Store, StoreKey, Stored, Swap, Verdict,
@@ -58,7 +59,17 @@ impl Persistence {
 
     /// Reads the record under another key.
     pub(super) fn load_at(&self, key: &StoreKey) -> Result<Loaded, Error> {
-        Loaded::of(self.store.load(key)?, self.clock.now())
+        let stored = self.store.load(key).map_err(Error::from);
+        let loaded = stored.and_then(|stored| Loaded::of(stored, self.clock.now()));
+        self.reported("read", loaded)
+    }
+
+    /// Reports a failure of the store to `tracing`.
+    fn reported<T>(&self, operation: &'static str, outcome: Result<T, Error>) -> Result<T, Error> {
+        if let Err(error) = &outcome {
+            trace::store_error(&self.connection, operation, error);
+        }
+        outcome
     }
 
     /// Reads the record that waits in the fallback store, under any key.
@@ -96,7 +107,7 @@ impl Persistence {
         let swap = self
             .store
             .compare_and_swap(&self.key, expected, Some(fence), &bytes);
-        match swap {
+        let written = match swap {
             Swap::Applied(version) => Ok(version),
             Swap::Unknown(error) => {
                 // It may have been written: look in the store.
@@ -107,7 +118,8 @@ impl Persistence {
                 }
             }
             other => Err(not_stored(other)),
-        }
+        };
+        self.reported("write", written)
     }
 
     /// Writes a record without a lease, if nobody else has written since. Ignores failures.
@@ -124,6 +136,17 @@ impl Persistence {
     /// Tries a few times, and also replaces what others have written since, if this record is its
     /// successor.
     pub(super) fn write_successor(
+        &self,
+        fence: u64,
+        expected: Option<u64>,
+        record: &Record,
+        spent: Option<&Secret>,
+    ) -> Result<(), Error> {
+        let written = self.try_write_successor(fence, expected, record, spent);
+        self.reported("write", written)
+    }
+
+    fn try_write_successor(
         &self,
         fence: u64,
         expected: Option<u64>,
@@ -168,6 +191,10 @@ impl Persistence {
 
     /// Writes a record into the fallback store. Returns `false` if there is none.
     pub(super) fn write_fallback(&self, record: &Record) -> Result<bool, Error> {
+        self.reported("write_fallback", self.try_write_fallback(record))
+    }
+
+    fn try_write_fallback(&self, record: &Record) -> Result<bool, Error> {
         let Some(fallback) = &self.fallback else {
             return Ok(false);
         };
@@ -220,7 +247,7 @@ impl Persistence {
     fn delete_at(&self, key: &StoreKey, version: u64, fence: u64) -> Result<(), Error> {
         match self.store.tombstone(key, version, Some(fence)) {
             Swap::Applied(_) => Ok(()),
-            other => Err(not_stored(other)),
+            other => self.reported("delete", Err(not_stored(other))),
         }
     }
 

@@ -11,7 +11,7 @@ use super::persistence::Loaded;
 use super::record::{Asked, Record, identity_mark};
 use super::save::Saved;
 use super::single_flight::Want;
-use super::{Change, Inner, login_needed};
+use super::{Change, Inner, login_needed, trace};
 use crate::requests::spends_single_use_secret;
 use crate::responses::{Redactor, explain_send_error, salvage};
 use crate::secret::fingerprint;
@@ -31,6 +31,10 @@ enum Begun<'a> {
 impl Inner {
     /// Returns a token from the store or the server. Runs on the refresh thread.
     pub(super) fn refresh(&self, want: Want) -> Result<Token, Error> {
+        trace::refresh(&self.connection, want.force, || self.refresh_traced(want))
+    }
+
+    fn refresh_traced(&self, want: Want) -> Result<Token, Error> {
         self.reread_changed();
         let begun = match self.begin(want) {
             Ok(begun) => begun,
@@ -220,6 +224,13 @@ impl Inner {
 
     /// Sends one request and reads its response.
     pub(super) fn ask(&self, grant: &Grant, started: Moment) -> Result<TokenResponse, Rejection> {
+        let traced = trace::TokenRequest::start(&self.connection, grant.kind());
+        let asked = self.ask_traced(grant, started);
+        traced.end(asked.as_ref().err().map(|rejection| &rejection.error));
+        asked
+    }
+
+    fn ask_traced(&self, grant: &Grant, started: Moment) -> Result<TokenResponse, Rejection> {
         let connection = self.credentials.current();
         let plain = |error| Rejection {
             error,

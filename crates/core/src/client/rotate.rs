@@ -4,7 +4,6 @@
 
 use std::time::Duration;
 
-use super::Inner;
 use super::failpoint::Point;
 use super::journal::{
     self, Conclusion, Conditions, Intent, Opening, Outcome, Rotation, RotationJournal,
@@ -13,6 +12,7 @@ use super::leases::Held;
 use super::persistence::Loaded;
 use super::record::{Attempt, Record};
 use super::single_flight::Want;
+use super::{Inner, trace};
 use crate::responses::{explain_doubt, explain_send_error, leaves_doubt, salvage};
 use crate::secret::fingerprint;
 use crate::{
@@ -96,16 +96,24 @@ impl Inner {
         let rotation = &intended.rotation;
         let connection = &*self.credentials.current();
         let started = self.clock.now();
-        let request = token_request(connection, grant, started, self.random.as_ref())
-            .map_err(|error| self.not_sent(intended, error))?;
+        let traced = trace::TokenRequest::start(connection, grant.kind());
+        let request = match token_request(connection, grant, started, self.random.as_ref()) {
+            Ok(request) => request,
+            Err(error) => {
+                traced.end(Some(&error));
+                return Err(self.not_sent(intended, error));
+            }
+        };
         let response = match self.send_request(&request) {
             Ok(response) => response,
             Err(SendError::NotSent(error)) => {
                 let error = error.with_provider(&connection.profile().id);
+                traced.end(Some(&error));
                 return Err(self.not_sent(intended, error));
             }
             Err(error @ SendError::MaybeSent(_)) => {
                 let error = explain_send_error(connection, grant, error);
+                traced.end(Some(&error));
                 return Err(self.response_lost(intended, error));
             }
         };
@@ -113,7 +121,9 @@ impl Inner {
             return Err(self.response_lost(intended, explain_doubt(connection, grant, error)));
         }
         let now = self.clock.now();
-        let issued = match read_token_response(connection, grant, &request, &response, now) {
+        let issued = read_token_response(connection, grant, &request, &response, now);
+        traced.end(issued.as_ref().err());
+        let issued = match issued {
             Ok(issued) => issued,
             Err(error) => {
                 // For the next refresh: this one has presented its token.
