@@ -27,18 +27,29 @@
 //! - `docusign`, `salesforce`, `boldsign` (default): the providers.
 //! - `postgres`, `redis`: stores for several hosts.
 //! - `pkcs11`: keys in an HSM (`private_key = "pkcs11:…"`).
+//! - `reqwest`, `tower`, `ureq`: adapters, which add the token to requests of these crates and get a
+//!   new one after a 401: the modules of the same names.
+//! - `tracing`: spans and events for the crate [`tracing`](https://docs.rs/tracing).
 //! - `testing`: the module `testing`, for tests of code that uses a client.
 //! - `aws-lc`: a second signing library, for P-521 and RSA keys of more than 4096 bits.
 
 #![forbid(unsafe_code)]
 
+#[cfg(any(feature = "reqwest", feature = "tower", feature = "ureq"))]
+mod adapter;
 mod configuration;
 mod environment;
 mod observed;
 mod private_folder;
+#[cfg(feature = "reqwest")]
+pub mod reqwest;
 mod seeds;
 mod shared;
 mod stores;
+#[cfg(feature = "tower")]
+pub mod tower;
+#[cfg(feature = "ureq")]
+pub mod ureq;
 
 use std::sync::Arc;
 

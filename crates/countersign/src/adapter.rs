@@ -1,0 +1,44 @@
+//! Shared by the adapters for HTTP crates. `tests/adapters` specifies their rules.
+
+use countersign_core::{Error, ErrorKind, Token, Verdict};
+use http::HeaderValue;
+
+/// Returns an error if a request to this host would send the token in clear text.
+///
+/// An IPv6 address has brackets.
+#[cfg(any(feature = "reqwest", feature = "ureq"))]
+pub(crate) fn check_target(scheme: &str, host: &str) -> Result<(), Error> {
+    use countersign_core::Url;
+
+    let is_loopback = || Url::parse(&format!("http://{host}/")).is_ok_and(|url| url.is_loopback());
+    match scheme {
+        "https" => Ok(()),
+        "http" if is_loopback() => Ok(()),
+        _ => Err(
+            usage(format!("the token is not sent to {host} over {scheme}")).with_hint(
+                "use https; plain http is allowed only to localhost and loopback addresses",
+            ),
+        ),
+    }
+}
+
+/// Builds the error for a wrong call.
+pub(crate) fn usage(message: String) -> Error {
+    Error::new(ErrorKind::Setting, message).with_verdict(Verdict::Unexpected)
+}
+
+/// Returns the value of the `Authorization` header. Its `Debug` doesn't show the token.
+pub(crate) fn authorization(token: &Token) -> Result<HeaderValue, Error> {
+    let value = HeaderValue::from_str(token.authorization().expose());
+    let mut value = value.map_err(|_| {
+        let message = "the access token has characters that no HTTP header may have";
+        Error::new(ErrorKind::Unreadable, message)
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// Returns the token if it is another one than the API rejected.
+pub(crate) fn other(token: Token, rejected: &Token) -> Option<Token> {
+    (token.secret() != rejected.secret()).then_some(token)
+}
