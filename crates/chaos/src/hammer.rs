@@ -46,6 +46,8 @@ pub struct Plan {
     ///
     /// A slow response extends the time during which a kill loses the only copy of a token.
     pub slow_ms: u64,
+    /// The setting `timeout_ms` of the workers' clients.
+    pub timeout_ms: u64,
     /// The program of the workers.
     pub program: PathBuf,
     /// The seed of the random numbers.
@@ -120,7 +122,6 @@ impl std::str::FromStr for Strike {
 }
 
 pub(crate) const TTL_S: u64 = 2;
-pub(crate) const TIMEOUT_MS: u64 = 2000;
 
 /// Runs it. Returns the result, and notes on each loss and wrong result.
 ///
@@ -132,7 +133,7 @@ pub fn run(plan: &Plan) -> (Tally, Vec<String>) {
     let place = Place::start(plan.store);
     let store = place.open("hammer");
     let client = |who: usize| {
-        let builder = TENANTS[who].client(stage.sandbox.dir(), plan.server, TIMEOUT_MS);
+        let builder = TENANTS[who].client(stage.sandbox.dir(), plan.server, plan.timeout_ms);
         let builder = builder.store(Arc::clone(&store));
         builder.build().expect("build a client")
     };
@@ -264,7 +265,7 @@ impl Run<'_> {
             Strike::Stop => {
                 // Shorter than a request may take, or the worker would exceed its own deadline and
                 // lose the response.
-                let span = 100 + self.random.u64(..TIMEOUT_MS / 2);
+                let span = 100 + self.random.u64(..self.plan.timeout_ms / 2);
                 self.stops
                     .push(Stop::begin(pid, Duration::from_millis(span)));
             }

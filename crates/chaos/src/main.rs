@@ -171,6 +171,7 @@ fn hammer(options: &Hammer) -> Result<(), String> {
         strikes: options.strikes.clone(),
         seconds: options.seconds,
         slow_ms: options.slow_ms,
+        timeout_ms: 2000,
         program: program()?,
         seed,
     });

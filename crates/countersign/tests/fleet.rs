@@ -31,8 +31,7 @@ fn connections_to(port: u16) -> usize {
 /// Opens a store from more clients at once than either server accepts connections by default.
 fn assert_shared(url: String, port: u16) {
     const CLIENTS: usize = 200;
-    // They wait for each other, on a machine that may be busy.
-    let setting = StoreSetting::Server(format!("{url}?timeout_ms=60000"));
+    let setting = StoreSetting::Server(url);
     let stores: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..CLIENTS)
             .map(|index| {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::seen::{Seen, reader};
 use super::stop::Stop;
-use super::{Plan, TIMEOUT_MS, lock};
+use super::{Plan, lock};
 use crate::watch::bound;
 use crate::{PlaceKind, Stage};
 
@@ -117,7 +117,7 @@ impl<'a> Crew<'a> {
         let lifetime = orphan_lifetime(self.plan.store);
         self.orphans
             .retain(|orphans| orphans.since.elapsed() < lifetime);
-        let patience = bound(TIMEOUT_MS) + Duration::from_secs(5);
+        let patience = bound(self.plan.timeout_ms) + Duration::from_secs(5);
         for index in 0..self.workers.len() {
             let worker = &mut self.workers[index];
             let pid = worker.child.id();
@@ -145,7 +145,7 @@ impl<'a> Crew<'a> {
 
     /// Waits until all workers and their forked children have finished, and ends them.
     pub(super) fn end(&mut self) {
-        let until = Instant::now() + bound(TIMEOUT_MS) + Duration::from_secs(5);
+        let until = Instant::now() + bound(self.plan.timeout_ms) + Duration::from_secs(5);
         let mut workers = std::mem::take(&mut self.workers);
         for worker in &mut workers {
             worker.tell("stop");
@@ -201,7 +201,7 @@ pub(super) fn order(program: &Path, plan: &Plan, store: &str) -> Command {
         .arg("worker")
         .args(["--server", plan.server.as_str()])
         .args(["--store", store])
-        .args(["--timeout-ms", &TIMEOUT_MS.to_string()]);
+        .args(["--timeout-ms", &plan.timeout_ms.to_string()]);
     command
 }
 
@@ -224,9 +224,9 @@ impl Worker {
     }
 
     /// Stops it, and waits as long as its calls may take. Reports whether it succeeded.
-    pub(super) fn end(mut self) -> bool {
+    pub(super) fn end(mut self, timeout_ms: u64) -> bool {
         self.tell("stop");
-        let until = Instant::now() + bound(TIMEOUT_MS);
+        let until = Instant::now() + bound(timeout_ms);
         loop {
             match self.child.try_wait() {
                 Ok(Some(status)) => {

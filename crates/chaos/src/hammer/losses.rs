@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use countersign_core::{Event, What};
 use countersign_sandbox::LogEntry;
 
-use super::{Run, TIMEOUT_MS, lock};
+use super::{Run, lock};
 use crate::ledger::{self, presented};
 use crate::tenants::{GRANTS, TENANTS, grant_of};
 
@@ -103,7 +103,7 @@ impl Run<'_> {
         let died =
             kill.is_some_and(|kill| kill.held_a_response(grant) && kill.at_ms <= rejected_ms);
         // A process that survives may get the response too late, on a busy machine or stopped.
-        let too_late = gave_up.is_some_and(|waited_ms| waited_ms >= TIMEOUT_MS as i64);
+        let too_late = gave_up.is_some_and(|waited_ms| waited_ms >= self.plan.timeout_ms as i64);
         !died && !too_late
     }
 }

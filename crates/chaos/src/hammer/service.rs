@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::crew::{Worker, order};
 use super::seen::Seen;
-use super::{Plan, Run, TIMEOUT_MS, lock};
+use super::{Plan, Run, lock};
 use crate::tenants::{CLERK, TENANTS};
 use crate::{PlaceKind, Stage};
 
@@ -81,8 +81,11 @@ impl Service {
     fn visit(&mut self, run: &VisitedBy<'_>) -> Option<String> {
         self.visits += 1;
         let folder = store(self.scratch.path());
-        let connection =
-            TENANTS[CLERK].connect(run.stage.sandbox.dir(), run.plan.server, TIMEOUT_MS);
+        let connection = TENANTS[CLERK].connect(
+            run.stage.sandbox.dir(),
+            run.plan.server,
+            run.plan.timeout_ms,
+        );
         let refreshed = FileStore::open(&folder)
             .map_err(Error::from)
             .and_then(|store| {
@@ -155,7 +158,7 @@ impl Run<'_> {
     pub(super) fn end_service(&mut self) {
         if let Some(service) = self.service.take() {
             self.visits = service.visits;
-            if !service.worker.end() {
+            if !service.worker.end(self.plan.timeout_ms) {
                 let wrong = "the service's worker failed or did not stop";
                 lock(&self.seen).wrong.push(wrong.to_owned());
             }
