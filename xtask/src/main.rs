@@ -12,6 +12,7 @@ mod codegen;
 mod cycles;
 mod demo;
 mod dist;
+mod examples;
 mod fuzz;
 mod package;
 mod sandbox;
@@ -31,6 +32,7 @@ cargo xtask COMMAND
   test      Run every check; --fast: only those that take a few minutes in total
   tidy      Check the house rules that no compiler checks
   cycles    Check that modules don't depend on each other in a cycle
+  examples  Count public functions with a runnable example; --missing: list those without
   chaos     Kill processes that share a store, and count lost grants; see docs/reliability.md
   codegen   Generate the headers in include/ and the low layer of each language; --check: compare
   abi       --check: compare headers, library and record; --record: write it; --test: run C tests
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         ["test", ref options @ ..] => test::run(options),
         ["tidy"] => tidy::run(),
         ["cycles"] => cycles::run(),
+        ["examples", ref options @ ..] => examples::run(options),
         ["budget"] => budget::run(),
         ["codegen", ref options @ ..] => codegen::run(options),
         ["package", ref options @ ..] => package::run(options),

@@ -5,7 +5,9 @@
 use std::process::Command;
 use std::time::Instant;
 
-use crate::{abi, bench, bindings, budget, cargo, demo, package, root, table, tidy, tools};
+use crate::{
+    abi, bench, bindings, budget, cargo, demo, examples, package, root, table, tidy, tools,
+};
 
 /// Crates whose tests start database servers, kill processes or build plugins.
 const SLOW: [&str; 5] = [
@@ -33,6 +35,7 @@ fn fast() -> Result<(), String> {
         cargo::run(&tests, &[])
     });
     report.run("house rules", tidy::run);
+    report.run("examples", || examples::run(&[]));
     report.run("crate budget", budget::run);
     report.close(true)
 }
@@ -110,6 +113,7 @@ fn everything() -> Result<(), String> {
         report.missing("browser", "skipped the login in a real browser");
     }
     report.run("house rules", tidy::run);
+    report.run("examples", || examples::run(&[]));
     report.run("crate budget", budget::run);
     report.run("packages", || package::run(&[]));
     report.run("demo", demo::run);
