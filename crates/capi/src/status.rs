@@ -219,7 +219,7 @@ mod tests {
     use super::*;
 
     /// The source of core's list of kinds. The test reads it, so that it notices a new kind.
-    const CORE: &str = include_str!("../../core/src/error.rs");
+    const CORE: &str = include_str!("../../core/src/error/kind.rs");
 
     #[test]
     fn every_kind_of_core_has_a_status_of_its_own() {

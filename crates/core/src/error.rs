@@ -1,14 +1,14 @@
 //! The error type: what happened, what to do about it, and what the server said.
 
+mod convert;
+mod kind;
 mod serialize;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_jose as jose;
-use serde::Deserialize;
-
+pub use self::kind::{ErrorKind, Verdict};
 use crate::trusted;
 
 /// What went wrong and what the caller should do about it.
@@ -46,91 +46,18 @@ struct Inner {
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
-/// The kind of an error. Kinds may be added, so branch on the [`Verdict`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// A setting is missing, unknown, malformed, or conflicts with another one.
-    Setting,
-    /// A key can't be read, or isn't suitable for its use.
-    Key,
-    /// Signing failed.
-    Signing,
-    /// A signature or token is not valid.
-    Verification,
-    /// The request was not sent: the name could not be resolved, or the connection failed.
-    Connect,
-    /// The server's certificate is not trusted, or the TLS handshake failed.
-    Tls,
-    /// The request was sent, but no complete response arrived.
-    Interrupted,
-    /// The server rejected the request with an OAuth error (RFC 6749 section 5.2).
-    Rejected,
-    /// The server received too many requests.
-    Throttled,
-    /// The server is temporarily unavailable.
-    Unavailable,
-    /// The response is not a valid OAuth response.
-    Unreadable,
-    /// The refresh token or the consent is no longer valid: a person must log in.
-    LoginRequired,
-    /// The user has not consented, or an administrator has not approved the app.
-    ConsentRequired,
-    /// No token is stored, and this grant requires a login first.
-    NoToken,
-    /// The callback doesn't belong to this login, or the person denied access.
-    Callback,
-    /// This machine's clock and the server's differ too much.
-    Clock,
-    /// The store can't be read or written.
-    Store,
-    /// Another client holds the lease of this grant.
-    Busy,
-    /// A plugin can't be loaded, failed, or violated the plugin ABI.
-    Plugin,
-    /// A bug in countersign.
-    Internal,
-}
-
-/// What the caller should do about an error. The names are the same in every language.
-///
-/// # Example
-///
-/// ```
-/// use std::time::Duration;
-/// use countersign_core::{Error, ErrorKind, Verdict};
-///
-/// /// How long to wait before retrying a job. `None` if somebody has to act first.
-/// fn wait(error: &Error) -> Option<Duration> {
-///     match error.verdict() {
-///         Verdict::Retry => Some(error.retry_after().unwrap_or(Duration::from_secs(30))),
-///         Verdict::Reauthorize | Verdict::FixConfiguration => None,
-///         Verdict::OutcomeUnknown | Verdict::Unexpected => None,
-///     }
-/// }
-///
-/// let unreachable = Error::new(ErrorKind::Connect, "login.acme.example cannot be reached");
-/// assert_eq!(wait(&unreachable), Some(Duration::from_secs(30)));
-/// assert_eq!(wait(&Error::setting("client_id", "`client_id` is missing")), None);
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// Try again, after the wait that the error gives, if any.
-    Retry,
-    /// A person must act, at the error's URL if it has one.
-    Reauthorize,
-    /// A setting is wrong, here or at the vendor; the message names it.
-    FixConfiguration,
-    /// The server may have rotated the refresh token; nothing was sent twice.
-    OutcomeUnknown,
-    /// An unreadable response, a signature that does not verify, a wrong call, or a bug.
-    Unexpected,
-}
-
 impl Error {
     /// Creates an error of this kind, with the kind's default verdict.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Error, ErrorKind, Verdict};
+    ///
+    /// let error = Error::new(ErrorKind::Connect, "login.acme.example cannot be reached");
+    /// assert_eq!(error.to_string(), "login.acme.example cannot be reached");
+    /// assert_eq!(error.verdict(), Verdict::Retry);
+    /// ```
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             kind,
@@ -207,6 +134,16 @@ impl Error {
     }
 
     /// Sets the hint: one sentence that says what to do.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Error;
+    ///
+    /// let error = Error::setting("subject", "`subject` is missing")
+    ///     .with_hint("set subject to the user ID of the person to act for");
+    /// assert!(error.hint().unwrap().starts_with("set subject"));
+    /// ```
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
@@ -214,6 +151,15 @@ impl Error {
     }
 
     /// Sets the setting that the error is about.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Key, "the certificate has expired").with_setting("ca_file");
+    /// assert_eq!(error.setting_name(), Some("ca_file"));
+    /// ```
     #[must_use]
     pub fn with_setting(mut self, name: impl Into<String>) -> Self {
         self.0.setting = Some(name.into());
@@ -221,6 +167,15 @@ impl Error {
     }
 
     /// Sets the HTTP status of the response.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Unavailable, "Acme is down").with_http_status(503);
+    /// assert_eq!(error.http_status(), Some(503));
+    /// ```
     #[must_use]
     pub fn with_http_status(mut self, status: u16) -> Self {
         self.0.http_status = Some(status);
@@ -246,6 +201,17 @@ impl Error {
     }
 
     /// Sets the server's description, for a response without an error code.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Rejected, "Acme rejected the request")
+    ///     .with_oauth_description("this app is suspended");
+    /// assert_eq!(error.oauth_error(), None);
+    /// assert_eq!(error.oauth_description(), Some("this app is suspended"));
+    /// ```
     #[must_use]
     pub fn with_oauth_description(mut self, description: impl Into<String>) -> Self {
         self.0.oauth_description = Some(description.into());
@@ -253,6 +219,17 @@ impl Error {
     }
 
     /// Sets how long to wait before trying again.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use countersign_core::{Error, ErrorKind};
+    ///
+    /// let minute = Duration::from_secs(60);
+    /// let error = Error::new(ErrorKind::Throttled, "too many requests").with_retry_after(minute);
+    /// assert_eq!(error.retry_after(), Some(minute));
+    /// ```
     #[must_use]
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
         self.0.retry_after = Some(wait);
@@ -260,6 +237,16 @@ impl Error {
     }
 
     /// Sets the URL that a person should open.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::ConsentRequired, "the user has not consented")
+    ///     .with_url("https://login.acme.example/consent?client_id=app");
+    /// assert!(error.url().unwrap().contains("/consent"));
+    /// ```
     #[must_use]
     pub fn with_url(mut self, url: impl Into<String>) -> Self {
         self.0.url = Some(url.into());
@@ -267,6 +254,15 @@ impl Error {
     }
 
     /// Sets the vendor's trace ID, for its support team.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Rejected, "Acme rejected the request").with_trace_id("4d1f");
+    /// assert_eq!(error.trace_id(), Some("4d1f"));
+    /// ```
     #[must_use]
     pub fn with_trace_id(mut self, id: impl Into<String>) -> Self {
         self.0.trace_id = Some(id.into());
@@ -274,6 +270,15 @@ impl Error {
     }
 
     /// Sets the ID of the provider.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Rejected, "Acme rejected the request").with_provider("acme");
+    /// assert_eq!(error.provider(), Some("acme"));
+    /// ```
     #[must_use]
     pub fn with_provider(mut self, provider: impl Into<String>) -> Self {
         self.0.provider = Some(provider.into());
@@ -343,26 +348,75 @@ impl Error {
     }
 
     /// Returns what happened.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{ErrorKind, Url};
+    ///
+    /// let error = Url::parse("http://login.acme.example/").unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Setting);
+    /// ```
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
     /// Returns what to do.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Error, Verdict};
+    ///
+    /// /// Whether a job should be put back into its queue.
+    /// fn is_worth_a_retry(error: &Error) -> bool {
+    ///     error.verdict() == Verdict::Retry
+    /// }
+    /// # assert!(!is_worth_a_retry(&Error::setting("client_id", "`client_id` is missing")));
+    /// ```
     pub fn verdict(&self) -> Verdict {
         self.0.verdict
     }
 
     /// Returns one sentence that says what happened.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Settings;
+    ///
+    /// let error = Settings::from_pairs([("scope", "sign")]).unwrap_err();
+    /// assert_eq!(error.message(), "`scope` is not a setting; did you mean `scopes`?");
+    /// ```
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
     /// Returns one sentence that says what to do about it.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Settings;
+    ///
+    /// let error = Settings::from_pairs([("client_id", "")]).unwrap_err();
+    /// assert_eq!(error.message(), "`client_id` is empty");
+    /// assert_eq!(error.hint(), Some("set client_id to a value, or remove it"));
+    /// ```
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
 
     /// Returns the setting that the error is about, if any.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Settings;
+    ///
+    /// let error = Settings::from_pairs([("client_id", "")]).unwrap_err();
+    /// assert_eq!(error.setting_name(), Some("client_id"));
+    /// ```
     pub fn setting_name(&self) -> Option<&str> {
         self.0.setting.as_deref()
     }
@@ -383,6 +437,18 @@ impl Error {
     }
 
     /// Returns how long to wait before trying again, if the server said so.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use countersign_core::Error;
+    ///
+    /// /// Waits as long as the server asked for, or a second.
+    /// fn pause(error: &Error) {
+    ///     std::thread::sleep(error.retry_after().unwrap_or(Duration::from_secs(1)));
+    /// }
+    /// ```
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
@@ -409,27 +475,6 @@ impl Error {
 impl Clone for Error {
     fn clone(&self) -> Self {
         Self(self.0.clone())
-    }
-}
-
-/// Adds the verdict to a store's error.
-impl From<countersign_store::Error> for Error {
-    fn from(error: countersign_store::Error) -> Self {
-        use countersign_store::ErrorKind as Of;
-        let (kind, verdict) = match error.kind() {
-            Of::Setting => (ErrorKind::Setting, Verdict::FixConfiguration),
-            Of::Unavailable => (ErrorKind::Store, Verdict::Retry),
-            Of::Unusable => (ErrorKind::Store, Verdict::FixConfiguration),
-            Of::Busy => (ErrorKind::Busy, Verdict::Retry),
-            Of::Internal => (ErrorKind::Internal, Verdict::Unexpected),
-            // `Damaged`, and kinds that are added later.
-            _ => (ErrorKind::Store, Verdict::Unexpected),
-        };
-        let mut ours = Self::new(kind, error.message()).with_verdict(verdict);
-        ours.0.hint = error.hint().map(str::to_owned);
-        ours.0.setting = error.setting_name().map(str::to_owned);
-        ours.0.source = error.cause();
-        ours
     }
 }
 
@@ -477,122 +522,5 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         let source = self.0.source.as_deref()?;
         Some(source)
-    }
-}
-
-/// Adds the verdict, and the setting that the error is about.
-///
-/// If a signer's error was an [`Error`], it is returned unchanged.
-impl From<jose::Error> for Error {
-    fn from(error: jose::Error) -> Self {
-        use jose::ErrorKind as Kind;
-        let (kind, setting) = match error.kind() {
-            Kind::PrivateKey => (ErrorKind::Key, Some("private_key")),
-            Kind::Passphrase => (ErrorKind::Key, Some("private_key_passphrase")),
-            Kind::KeyId => (ErrorKind::Key, Some("key_id")),
-            Kind::Key => (ErrorKind::Key, None),
-            Kind::SharedSecret => (ErrorKind::Key, Some("client_secret")),
-            Kind::UnsupportedAlgorithm => (ErrorKind::Setting, Some("algorithm")),
-            Kind::AlgorithmMismatch => (ErrorKind::Key, Some("algorithm")),
-            Kind::Signing => (ErrorKind::Signing, None),
-            Kind::Verification => (ErrorKind::Verification, None),
-            _ => (ErrorKind::Internal, None),
-        };
-        let source = error.shared_source();
-        if let Some(own) = source
-            .as_deref()
-            .and_then(|source| source.downcast_ref::<Self>())
-        {
-            return own.clone();
-        }
-        let mut converted = Self::new(kind, error.message());
-        converted.0.hint = error.hint().map(str::to_owned);
-        converted.0.setting = setting.map(str::to_owned);
-        converted.0.source = source;
-        converted
-    }
-}
-
-/// Lets a signer return a core error: it is converted back unchanged, with its verdict.
-impl From<Error> for jose::Error {
-    fn from(error: Error) -> Self {
-        let kind = match error.kind() {
-            ErrorKind::Key => jose::ErrorKind::Key,
-            ErrorKind::Verification => jose::ErrorKind::Verification,
-            ErrorKind::Internal => jose::ErrorKind::Internal,
-            _ => jose::ErrorKind::Signing,
-        };
-        let converted = Self::new(kind, error.message());
-        match error.hint().map(str::to_owned) {
-            Some(hint) => converted.with_hint(hint),
-            None => converted,
-        }
-        .with_source(error)
-    }
-}
-
-impl ErrorKind {
-    /// Returns the kind's default verdict.
-    fn verdict(self) -> Verdict {
-        match self {
-            Self::Setting | Self::Key | Self::Signing => Verdict::FixConfiguration,
-            Self::Tls | Self::Rejected | Self::Clock => Verdict::FixConfiguration,
-            Self::Connect | Self::Throttled | Self::Unavailable | Self::Busy | Self::Store => {
-                Verdict::Retry
-            }
-            Self::Interrupted => Verdict::Retry,
-            Self::LoginRequired | Self::ConsentRequired | Self::NoToken | Self::Callback => {
-                Verdict::Reauthorize
-            }
-            // A token that does not verify came from somebody else, so no setting is wrong.
-            Self::Verification | Self::Unreadable | Self::Plugin | Self::Internal => {
-                Verdict::Unexpected
-            }
-        }
-    }
-
-    /// Returns the name used in JSON, data files and every binding, such as `consent_required`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Setting => "setting",
-            Self::Key => "key",
-            Self::Signing => "signing",
-            Self::Verification => "verification",
-            Self::Connect => "connect",
-            Self::Tls => "tls",
-            Self::Interrupted => "interrupted",
-            Self::Rejected => "rejected",
-            Self::Throttled => "throttled",
-            Self::Unavailable => "unavailable",
-            Self::Unreadable => "unreadable",
-            Self::LoginRequired => "login_required",
-            Self::ConsentRequired => "consent_required",
-            Self::NoToken => "no_token",
-            Self::Callback => "callback",
-            Self::Clock => "clock",
-            Self::Store => "store",
-            Self::Busy => "busy",
-            Self::Plugin => "plugin",
-            Self::Internal => "internal",
-        }
-    }
-}
-
-impl Verdict {
-    /// Returns the name used in JSON, data files and every binding, such as `fix_configuration`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Retry => "retry",
-            Self::Reauthorize => "reauthorize",
-            Self::FixConfiguration => "fix_configuration",
-            Self::OutcomeUnknown => "outcome_unknown",
-            Self::Unexpected => "unexpected",
-        }
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }

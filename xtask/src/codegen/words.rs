@@ -5,7 +5,7 @@ use std::fs;
 use super::model::{self, Value};
 use crate::root;
 
-const CORE: &str = "crates/core/src/error.rs";
+const CORE: &str = "crates/core/src/error/kind.rs";
 
 /// The files with handwritten descriptions of the verdicts.
 const DESCRIBED: &[&str] = &[
