@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use countersign::SeedFolder;
+use countersign::stores::SeedFolder;
 use countersign_core::{Client, ClientBuilder, Connection, Profile, Provider, from_profile};
 use countersign_sandbox::{LogEntry, fingerprint};
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use countersign::{Configuration, place, read_text};
+use countersign::Configuration;
+use countersign::configuration::read_text;
+use countersign::stores::place;
 use countersign_core::{
     Client, ClientBuilder, Connection, Error, Profile, Registry, StoreKey, Transport, from_profile,
 };

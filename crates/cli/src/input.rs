@@ -4,7 +4,7 @@ use std::io::{BufRead, Read};
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver};
 
-use countersign::variable;
+use countersign::environment::variable;
 use countersign_core::trusted::{self, OpenError};
 use countersign_core::{Error, ErrorKind, Secret};
 use serde_json::Value;

@@ -39,6 +39,19 @@ impl Configuration {
     ///
     /// If the file can't be read or other users can write it, and the errors of
     /// [`Connections::from_toml`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign::Configuration;
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("countersign.toml");
+    /// # std::fs::write(&path, "[connections.sales]\nprovider = \"salesforce\"\n").unwrap();
+    /// let configuration = Configuration::read(path)?;
+    /// assert!(configuration.names().any(|name| name == "sales"));
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     pub fn read(path: PathBuf) -> Result<Self, Error> {
         Self::read_named(path, None)
     }
@@ -81,6 +94,19 @@ impl Configuration {
     /// # Errors
     ///
     /// The errors of [`Connections::select`]. Mistakes in other connections are not errors.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("countersign.toml");
+    /// # std::fs::write(&path, "[connections.sales]\nprovider = \"salesforce\"\n").unwrap();
+    /// # let configuration = countersign::Configuration::read(path)?;
+    /// assert_eq!(configuration.settings("sales")?.value("provider"), Some("salesforce"));
+    /// let error = configuration.settings("sale").unwrap_err();
+    /// assert!(error.message().contains("did you mean `sales`?"));
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     pub fn settings(&self, name: &str) -> Result<Settings, Error> {
         let found = (self.connections.select(name))
             .map_err(|e| e.in_context(format_args!("{}", self.path.display())))?;
@@ -96,11 +122,16 @@ impl Configuration {
     ///
     /// # Example
     ///
-    /// ```no_run
-    /// let path = "/etc/acme/countersign.toml".into();
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("countersign.toml");
+    /// # let text = "[connections.work]\nprovider = \"boldsign\"\nenvironment = \"us\"\n\
+    /// #     grant = \"client-credentials\"\nclient_id = \"app\"\nclient_secret = \"s3cret\"\n\
+    /// #     store = \"memory\"\n";
+    /// # std::fs::write(&path, text).unwrap();
     /// let configuration = countersign::Configuration::read(path)?;
-    /// let sales = configuration.client("sales")?;
-    /// let support = configuration.client("support")?;
+    /// let client = configuration.client("work")?;
+    /// assert_eq!(client.connection().profile().name, "BoldSign");
     /// # Ok::<(), countersign::Error>(())
     /// ```
     pub fn client(&self, name: &str) -> Result<Client, Error> {
@@ -110,6 +141,22 @@ impl Configuration {
     }
 
     /// Returns the names of all connections.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("countersign.toml");
+    /// # let text = "[connections.sales]\nprovider = \"salesforce\"\n[connections.hr]\nprovider = \"docusign\"\n";
+    /// # std::fs::write(&path, text).unwrap();
+    /// # let configuration = countersign::Configuration::read(path)?;
+    /// for name in configuration.names() {
+    ///     let provider = configuration.settings(name)?;
+    ///     println!("{name}: {}", provider.value("provider").unwrap_or("no provider"));
+    /// }
+    /// # assert_eq!(configuration.names().count(), 2);
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.connections.names()
     }
@@ -120,11 +167,40 @@ impl Configuration {
     }
 
     /// Returns the folder of the file.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("countersign.toml");
+    /// # std::fs::write(&path, "[connections.sales]\nprivate_key_file = \"key.pem\"\n").unwrap();
+    /// # let configuration = countersign::Configuration::read(path)?;
+    /// let key = configuration.settings("sales")?.path("private_key_file");
+    /// assert_eq!(key, Some(configuration.folder().join("key.pem")));
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     pub fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new(""))
     }
 
     /// Returns a connection's secrets that other users can read, in this file or in files it names.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("countersign.toml");
+    /// # std::fs::write(&path, "[connections.hr]\nclient_secret = \"s3cret\"\n").unwrap();
+    /// # #[cfg(unix)]
+    /// # std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    /// # let configuration = countersign::Configuration::read(path)?;
+    /// for exposed in configuration.exposed(&configuration.settings("hr")?) {
+    ///     println!("{}: {}", exposed.detail(), exposed.fix());
+    /// }
+    /// # #[cfg(unix)]
+    /// # assert_eq!(configuration.exposed(&configuration.settings("hr")?).len(), 1);
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     pub fn exposed(&self, settings: &Settings) -> Vec<Exposed> {
         let secrets = || SETTINGS.iter().filter(|setting| setting.secret);
         let mut all = Vec::new();
@@ -148,6 +224,21 @@ impl Configuration {
     /// Returns the names of the environment variables that contain secrets.
     ///
     /// The `K_env` settings of all connections name them. Child processes don't need them.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("countersign.toml");
+    /// # std::fs::write(&path, "[connections.hr]\nclient_secret_env = \"HR_SECRET\"\n").unwrap();
+    /// # let configuration = countersign::Configuration::read(path)?;
+    /// let mut child = std::process::Command::new("report");
+    /// for name in configuration.secret_variables() {
+    ///     child.env_remove(name);
+    /// }
+    /// # assert!(configuration.secret_variables().contains("HR_SECRET"));
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     pub fn secret_variables(&self) -> BTreeSet<String> {
         let all = self.names().filter_map(|name| self.settings(name).ok());
         all.flat_map(|settings| {
@@ -169,6 +260,21 @@ pub struct Exposed {
 
 impl Exposed {
     /// Returns a sentence that says what is exposed.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("countersign.toml");
+    /// # std::fs::write(&path, "[connections.hr]\nclient_secret = \"s3cret\"\n").unwrap();
+    /// # #[cfg(unix)]
+    /// # std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    /// # let configuration = countersign::Configuration::read(path)?;
+    /// let exposed = configuration.exposed(&configuration.settings("hr")?);
+    /// # #[cfg(unix)]
+    /// assert!(exposed[0].detail().ends_with("which contains `client_secret`"));
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     pub fn detail(&self) -> String {
         let (shown, secret) = (self.path.display(), &self.secret);
         match secret.ends_with("_file") {
@@ -178,6 +284,21 @@ impl Exposed {
     }
 
     /// Returns the command that fixes it.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("countersign.toml");
+    /// # std::fs::write(&path, "[connections.hr]\nclient_secret = \"s3cret\"\n").unwrap();
+    /// # #[cfg(unix)]
+    /// # std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    /// # let configuration = countersign::Configuration::read(path)?;
+    /// let exposed = configuration.exposed(&configuration.settings("hr")?);
+    /// # #[cfg(unix)]
+    /// assert!(exposed[0].fix().starts_with("chmod 600 "));
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     pub fn fix(&self) -> String {
         format!("chmod 600 {}", self.path.display())
     }
@@ -201,6 +322,25 @@ fn others_can_read(_: &Path) -> bool {
 /// # Errors
 ///
 /// If the file can't be read, or other users can write it ([`countersign_core::trusted`]).
+///
+/// # Example
+///
+/// ```
+/// use countersign::configuration::read_text;
+///
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("profile.toml");
+/// # std::fs::write(&path, "id = \"acme\"\n").unwrap();
+/// let text = read_text("the profile", &path)?;
+/// assert!(text.contains("acme"));
+/// # #[cfg(unix)]
+/// # std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
+///
+/// // After `chmod 666`, any user can have written it.
+/// # #[cfg(unix)]
+/// assert!(read_text("the profile", &path).is_err());
+/// # Ok::<(), countersign::Error>(())
+/// ```
 pub fn read_text(what: &str, path: &Path) -> Result<String, Error> {
     let reject = |why: String| {
         Error::new(

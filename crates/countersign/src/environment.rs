@@ -3,6 +3,15 @@
 use std::path::PathBuf;
 
 /// Returns an environment variable, for [`Settings::resolve`](countersign_core::Settings::resolve).
+///
+/// # Example
+///
+/// ```
+/// use countersign::environment::variable;
+///
+/// assert_eq!(variable("PATH"), std::env::var("PATH").ok());
+/// assert_eq!(variable("COUNTERSIGN_EXAMPLE_THAT_IS_NOT_SET"), None);
+/// ```
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

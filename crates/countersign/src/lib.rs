@@ -18,7 +18,7 @@
 //!
 //! `countersign-core` knows no vendor, reads no environment variable and opens no database. This
 //! crate adds the providers ([`registry`]), the stores that the setting `store` can name
-//! ([`open_store`]), and the search for the configuration file ([`Configuration`]). The
+//! ([`stores`]), and the search for the configuration file ([`Configuration`]). The
 //! `countersign` command and `libcountersign` are built on it, so a connection means the same in
 //! the command, in C and in every language on top. Everything else is in [`core`].
 //!
@@ -37,15 +37,15 @@
 
 #[cfg(any(feature = "reqwest", feature = "tower", feature = "ureq"))]
 mod adapter;
-mod configuration;
-mod environment;
+pub mod configuration;
+pub mod environment;
 mod observed;
 mod private_folder;
 #[cfg(feature = "reqwest")]
 pub mod reqwest;
 mod seeds;
 mod shared;
-mod stores;
+pub mod stores;
 #[cfg(feature = "tower")]
 pub mod tower;
 #[cfg(feature = "ureq")]
@@ -59,19 +59,14 @@ use countersign_core::{Network, Profile, Signer, UreqTransport, label};
 pub use countersign_core as core;
 pub use countersign_core::{
     Client, ClientBuilder, Connection, Error, ErrorKind, Login, Provider, Registry, Settings,
-    Token, Verdict,
+    Subjects, Token, Verdict,
 };
 
 #[cfg(feature = "testing")]
 pub use countersign_core::testing;
 
-pub use self::configuration::{Configuration, Exposed, read_text};
-pub use self::environment::{path_variable, variable};
+pub use self::configuration::Configuration;
 pub use self::observed::Observed;
-pub use self::seeds::SeedFolder;
-pub use self::stores::{
-    fallback_folder, fallback_store, open_existing_store, open_store, place, spent_seeds,
-};
 
 /// Returns the built-in providers: all whose features are enabled, as they are by default.
 ///
@@ -110,8 +105,23 @@ pub fn registry() -> Result<Registry, Error> {
 /// # Errors
 ///
 /// The errors of [`Settings::resolve`]. They name the connection.
+///
+/// # Example
+///
+/// ```
+/// use countersign::Settings;
+///
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("secret");
+/// # std::fs::write(&path, "s3cret").unwrap();
+/// # let path = path.to_str().unwrap();
+/// let settings = Settings::from_pairs([("provider", "boldsign"), ("client_secret_file", path)])?;
+/// let settings = countersign::resolve("work", settings)?;
+/// assert_eq!(settings.value("client_secret"), Some("s3cret"));
+/// # Ok::<(), countersign::Error>(())
+/// ```
 pub fn resolve(name: &str, settings: Settings) -> Result<Settings, Error> {
-    let resolved = settings.resolve(variable);
+    let resolved = settings.resolve(environment::variable);
     resolved.map_err(|error| error.in_context(label(name)))
 }
 
@@ -159,6 +169,24 @@ pub fn connection(
 /// # Errors
 ///
 /// The errors of [`connection`].
+///
+/// # Example
+///
+/// ```
+/// use countersign::Settings;
+///
+/// let settings = Settings::from_pairs([
+///     ("provider", "boldsign"),
+///     ("environment", "us"),
+///     ("grant", "client-credentials"),
+///     ("client_id", "app"),
+///     ("client_secret", "s3cret"),
+/// ])?;
+/// let provider = countersign::registry()?.provider("boldsign")?;
+/// let connection = countersign::connection_at("work", &settings, provider, None)?;
+/// assert_eq!(connection.environment(), "us");
+/// # Ok::<(), countersign::Error>(())
+/// ```
 pub fn connection_at(
     name: &str,
     settings: &Settings,
@@ -193,6 +221,17 @@ fn device(_: &Settings, _: &Profile) -> Result<Option<Arc<dyn Signer>>, Error> {
 /// # Errors
 ///
 /// The errors of [`UreqTransport::new`].
+///
+/// # Example
+///
+/// ```
+/// use countersign::core::Network;
+///
+/// let one = countersign::transport(&Network::default())?;
+/// let another = countersign::transport(&Network::default())?;
+/// assert!(one.shares_connections_with(&another));
+/// # Ok::<(), countersign::Error>(())
+/// ```
 pub fn transport(network: &Network) -> Result<UreqTransport, Error> {
     shared::shared().transport(network)
 }
@@ -229,29 +268,31 @@ pub fn load(name: &str) -> Result<Client, Error> {
 ///
 /// # Example
 ///
-/// ```no_run
-/// let path = "countersign.toml".into();
-/// let settings = countersign::Configuration::read(path)?.settings("work")?;
-/// let settings = countersign::resolve("work", settings)?;
-/// let connection = countersign::connection("work", &settings, &countersign::registry()?, None)?;
+/// ```
+/// # let settings = countersign::Settings::from_pairs([
+/// #     ("provider", "boldsign"), ("environment", "us"), ("grant", "client-credentials"),
+/// #     ("client_id", "app"), ("client_secret", "s3cret"), ("store", "memory"),
+/// # ])?;
+/// # let connection = countersign::connection("work", &settings, &countersign::registry()?, None)?;
 /// let client = countersign::client_builder(connection, |error| eprintln!("{error}"))?
 ///     .on_change(|change| println!("{change:?}"))
 ///     .build()?;
+/// assert!(client.fresh().is_none());
 /// # Ok::<(), countersign::Error>(())
 /// ```
 pub fn client_builder(
     connection: Connection,
     without_fallback: impl FnOnce(&Error),
 ) -> Result<ClientBuilder, Error> {
-    let fallback = fallback_store(&connection).unwrap_or_else(|error| {
+    let fallback = stores::fallback_store(&connection).unwrap_or_else(|error| {
         without_fallback(&error.into());
         None
     });
-    let seeds = spent_seeds(&connection);
+    let seeds = stores::spent_seeds(&connection);
     let transport = transport(connection.network())?;
     let open = match connection.store_create() {
-        true => open_store,
-        false => open_existing_store,
+        true => stores::open_store,
+        false => stores::open_existing_store,
     };
     let builder = Client::builder(connection)
         .open_store(open)?

@@ -18,6 +18,29 @@ impl<T: Transport, F: Fn(bool, &str) + Send + Sync> Observed<T, F> {
     ///
     /// `log` receives each line, and whether it is a detail. Calls come from the thread that sends
     /// the request.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Mutex;
+    /// use countersign::Observed;
+    /// use countersign::core::{Request, Response, SendError, Transport, Url};
+    ///
+    /// # #[derive(Debug)]
+    /// # struct Canned;
+    /// # impl Transport for Canned {
+    /// #     fn send(&self, _: &Request) -> Result<Response, SendError> {
+    /// #         Ok(Response::new(200, [], "{}"))
+    /// #     }
+    /// # }
+    /// # let transport = Canned;
+    /// let lines = Mutex::new(Vec::new());
+    /// let observed = Observed::new(transport, |_, line: &str| lines.lock().unwrap().push(line.to_owned()));
+    /// let url = Url::parse("https://login.acme.example/jwks?key=s3cret")?;
+    /// assert!(observed.send(&Request::get(url)).is_ok());
+    /// assert_eq!(lines.lock().unwrap()[0], "GET https://login.acme.example/jwks with Accept");
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     pub fn new(inner: T, log: F) -> Self {
         Self { inner, log }
     }

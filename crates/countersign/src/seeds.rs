@@ -14,6 +14,21 @@ pub struct SeedFolder(PathBuf);
 
 impl SeedFolder {
     /// Uses this folder, which is created with the first note.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign::core::{SpentSeeds, StoreKey};
+    /// use countersign::stores::SeedFolder;
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let state = folder.path();
+    /// let seeds = SeedFolder::new(state.join("seeds"));
+    /// let seed = StoreKey::of(["the digest of a refresh token"]);
+    /// seeds.note(&seed, "sales")?;
+    /// assert!(seeds.find(&seed)?.is_some());
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self(folder.into())
     }

@@ -8,7 +8,7 @@ use countersign_core::{Connection, FileStore, MemoryStore, SpentSeeds, Store, St
 
 use crate::environment::path_variable;
 use crate::private_folder::create_private_folder;
-use crate::seeds::SeedFolder;
+pub use crate::seeds::SeedFolder;
 use crate::shared::shared;
 
 /// Opens the store that a `store` setting names. Creates a missing folder or missing tables.
@@ -26,7 +26,7 @@ use crate::shared::shared;
 /// ```
 /// use countersign::core::StoreSetting;
 ///
-/// let store = countersign::open_store(&StoreSetting::Memory)?;
+/// let store = countersign::stores::open_store(&StoreSetting::Memory)?;
 /// # Ok::<(), countersign::core::store::Error>(())
 /// ```
 pub fn open_store(setting: &StoreSetting) -> Result<Arc<dyn Store>, Error> {
@@ -56,7 +56,7 @@ fn open(setting: &StoreSetting) -> Result<Arc<dyn Store>, Error> {
 ///
 /// let folder = tempfile::tempdir().unwrap();
 /// let missing = StoreSetting::File(folder.path().join("tokens"));
-/// assert!(countersign::open_existing_store(&missing).is_err());
+/// assert!(countersign::stores::open_existing_store(&missing).is_err());
 /// ```
 pub fn open_existing_store(setting: &StoreSetting) -> Result<Arc<dyn Store>, Error> {
     shared().existing_store(setting, || open_existing(setting))
@@ -83,7 +83,7 @@ fn open_existing(setting: &StoreSetting) -> Result<Arc<dyn Store>, Error> {
 /// use countersign::core::StoreSetting;
 ///
 /// let setting = StoreSetting::Server("postgres://app:s3cret@db.example/tokens".into());
-/// assert_eq!(countersign::place(&setting), "postgres://db.example/tokens");
+/// assert_eq!(countersign::stores::place(&setting), "postgres://db.example/tokens");
 /// ```
 pub fn place(setting: &StoreSetting) -> String {
     let StoreSetting::Server(url) = setting else {
@@ -114,6 +114,22 @@ pub fn place(setting: &StoreSetting) -> String {
 ///
 /// If the folder can't be used. A client works without it, but may lose a refresh token if the
 /// store fails.
+///
+/// # Example
+///
+/// ```
+/// use countersign::Settings;
+/// use countersign::stores::fallback_store;
+///
+/// # let settings = Settings::from_pairs([
+/// #     ("provider", "boldsign"), ("environment", "us"), ("grant", "client-credentials"),
+/// #     ("client_id", "app"), ("client_secret", "s3cret"),
+/// # ])?;
+/// # let connection = countersign::connection("work", &settings, &countersign::registry()?, None)?;
+/// // A grant that needs no login can't lose anything.
+/// assert!(fallback_store(&connection)?.is_none());
+/// # Ok::<(), countersign::Error>(())
+/// ```
 pub fn fallback_store(connection: &Connection) -> Result<Option<Arc<dyn Store>>, Error> {
     if !connection.grant().needs_login() || *connection.store() == StoreSetting::Memory {
         return Ok(None);
@@ -140,6 +156,22 @@ pub fn fallback_store(connection: &Connection) -> Result<Option<Arc<dyn Store>>,
 ///
 /// With them, a lost store doesn't lead to presenting such a token again. A connection with a
 /// memory store has none: it presents its `refresh_token` in each process.
+///
+/// # Example
+///
+/// ```
+/// use countersign::Settings;
+/// use countersign::stores::spent_seeds;
+///
+/// # let settings = Settings::from_pairs([
+/// #     ("provider", "boldsign"), ("environment", "us"), ("grant", "client-credentials"),
+/// #     ("client_id", "app"), ("client_secret", "s3cret"),
+/// # ])?;
+/// # let connection = countersign::connection("work", &settings, &countersign::registry()?, None)?;
+/// // A grant that needs no login has no refresh token.
+/// assert!(spent_seeds(&connection).is_none());
+/// # Ok::<(), countersign::Error>(())
+/// ```
 pub fn spent_seeds(connection: &Connection) -> Option<Arc<dyn SpentSeeds>> {
     if !connection.grant().needs_login() || *connection.store() == StoreSetting::Memory {
         return None;

@@ -37,7 +37,7 @@ fn assert_shared(url: String, port: u16) {
             .map(|index| {
                 let setting = &setting;
                 scope.spawn(move || {
-                    let store = countersign::open_store(setting).unwrap();
+                    let store = countersign::stores::open_store(setting).unwrap();
                     let key = StoreKey::of([index.to_string().as_str()]);
                     let swap = store.compare_and_swap(&key, None, None, b"value");
                     assert!(matches!(swap, Swap::Applied(1)), "{swap:?}");
@@ -72,7 +72,7 @@ fn assert_follows_its_file(url: &str, file: &Path, change: impl Fn(&str)) {
     std::fs::write(file, "one\n").unwrap();
     change("one");
     let url = format!("{url}?timeout_ms=30000&password_file={}", file.display());
-    let store = countersign::open_store(&StoreSetting::Server(url)).unwrap();
+    let store = countersign::stores::open_store(&StoreSetting::Server(url)).unwrap();
     let key = StoreKey::of(["mine"]);
     assert!(store.load(&key).unwrap().is_none());
     std::fs::write(file, "two\n").unwrap();

@@ -1,6 +1,6 @@
 //! `countersign login`: opens a browser for a login and stores the tokens.
 
-use countersign::place;
+use countersign::stores::place;
 use countersign_core::{Connection, Error, ErrorKind, GrantKind, StoreSetting, Token};
 use serde_json::json;
 

@@ -52,7 +52,7 @@ impl<'a> Maker<'a> {
     pub(crate) fn client(&self) -> Result<Client, Error> {
         let connection = self.connection()?;
         // Not `countersign::client_builder`: its fallback store would be in the user's home.
-        let store = countersign::open_store(connection.store())?;
+        let store = countersign::stores::open_store(connection.store())?;
         let mut builder = Client::builder(connection).store(store);
         if self.scenario.clock {
             builder = builder.clock(Arc::clone(&self.clock) as Arc<dyn Clock>);

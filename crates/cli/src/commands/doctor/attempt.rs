@@ -68,7 +68,9 @@ fn build(
     provider: &Arc<dyn Provider>,
     without_key: bool,
 ) -> Result<(Settings, Connection), Error> {
-    let settings = settings.clone().resolve(countersign::variable)?;
+    let settings = settings
+        .clone()
+        .resolve(countersign::environment::variable)?;
     let provider = Arc::clone(provider);
     let connection = match without_key {
         true => Connection::with_signer(name, &settings, provider, Arc::new(NoSigner)),

@@ -4,7 +4,7 @@ use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use std::time::Instant;
 
-use countersign::variable;
+use countersign::environment::variable;
 use countersign_core::{
     Client, Clock, Connection, ErrorKind, GrantKind, MemoryStore, Request, Response, SendError,
     SystemClock, Transport, Verdict, parse_http_date,

@@ -1,6 +1,8 @@
 //! The checks of settings. They run independently of each other.
 
-use countersign::{Configuration, Exposed, place};
+use countersign::Configuration;
+use countersign::configuration::Exposed;
+use countersign::stores::place;
 use countersign_core::key::{self, KeyInfo};
 use countersign_core::profile::Rotation;
 use countersign_core::{

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use countersign::{open_existing_store, open_store};
+use countersign::stores::{open_existing_store, open_store};
 use countersign_core::{
     Clock, Connection, Error, ErrorKind, SealedStore, Store, StoreKey, StoreSetting, SystemClock,
 };

@@ -364,7 +364,7 @@ fn grant(summary: &RecordSummary, label: &str, now_ms: i64) -> Option<Check> {
 
 /// Reports tokens in the fallback store, which the next request of their connection moves.
 fn fallback_store() -> Option<Check> {
-    let folder = countersign::fallback_folder().filter(|folder| folder.exists())?;
+    let folder = countersign::stores::fallback_folder().filter(|folder| folder.exists())?;
     let waiting = FileStore::open(&folder).and_then(|fallback| fallback.keys());
     match waiting {
         Ok(keys) if keys.is_empty() => None,

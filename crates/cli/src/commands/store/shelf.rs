@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use countersign::{Configuration, open_existing_store, open_store, place, variable};
+use countersign::Configuration;
+use countersign::environment::variable;
+use countersign::stores::{open_existing_store, open_store, place};
 use countersign_core::{
     Clock, Error, ErrorKind, KeyRing, RecordSummary, SealedStore, Secret, Settings, Store,
     StoreKey, StoreSetting, Stored, SystemClock, Verdict,
