@@ -105,6 +105,16 @@ impl Error {
     }
 
     /// Returns the kind of the error.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::ErrorKind;
+    /// use countersign_jose::key::PrivateKey;
+    ///
+    /// let error = PrivateKey::from_pem("not a key").unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::PrivateKey);
+    /// ```
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }

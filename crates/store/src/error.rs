@@ -144,6 +144,18 @@ impl Error {
     }
 
     /// Returns what happened.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_store::{Error, ErrorKind};
+    ///
+    /// /// Whether trying again can help.
+    /// fn is_temporary(error: &Error) -> bool {
+    ///     matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Busy)
+    /// }
+    /// assert!(is_temporary(&Error::new(ErrorKind::Unavailable, "the server is down")));
+    /// ```
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
@@ -154,6 +166,22 @@ impl Error {
     }
 
     /// Returns one sentence that says what to do.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_store::{Error, ErrorKind};
+    ///
+    /// /// Formats an error for a log.
+    /// fn line(error: &Error) -> String {
+    ///     match error.hint() {
+    ///         Some(hint) => format!("{error} ({hint})"),
+    ///         None => error.to_string(),
+    ///     }
+    /// }
+    /// let error = Error::new(ErrorKind::Unusable, "the disk is full").with_hint("free some space");
+    /// assert_eq!(line(&error), "the disk is full (free some space)");
+    /// ```
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }

@@ -34,6 +34,16 @@ use crate::{Error, Holder, Lease, Owner, StoreKey, Stored, Swap};
 /// ```
 pub trait Store: Send + Sync + fmt::Debug {
     /// Returns what this store promises.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_store::{Durability, MemoryStore, Store};
+    ///
+    /// let promised = MemoryStore::new().capabilities();
+    /// assert_eq!(promised.durability, Durability::Ephemeral);
+    /// assert!(!promised.shared);
+    /// ```
     fn capabilities(&self) -> Capabilities;
 
     /// Returns the record, or `None` if there never was one. It reflects every change that was
@@ -42,6 +52,20 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// If the store can't be read, or the record is damaged.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_store::{MemoryStore, Store, StoreKey};
+    ///
+    /// let store = MemoryStore::new();
+    /// let key = StoreKey::of(["tenant", "42"]);
+    /// assert!(store.load(&key)?.is_none());
+    /// store.compare_and_swap(&key, None, None, b"a refresh token");
+    /// let stored = store.load(&key)?.unwrap();
+    /// assert_eq!((stored.version, &stored.value.unwrap()[..]), (1, &b"a refresh token"[..]));
+    /// # Ok::<(), countersign_store::Error>(())
+    /// ```
     fn load(&self, key: &StoreKey) -> Result<Option<Stored>, Error>;
 
     /// Replaces the value if the record still has the version `expected`, or if there is no record
@@ -49,6 +73,19 @@ pub trait Store: Send + Sync + fmt::Debug {
     ///
     /// On success the version is incremented (the first write is version 1). Returns
     /// [`Swap::Fenced`] if the record has seen a newer fence than `fence`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_store::{MemoryStore, Store, StoreKey, Swap};
+    ///
+    /// let store = MemoryStore::new();
+    /// let key = StoreKey::of(["tenant", "42"]);
+    /// assert!(matches!(store.compare_and_swap(&key, None, None, b"one"), Swap::Applied(1)));
+    /// assert!(matches!(store.compare_and_swap(&key, Some(1), None, b"two"), Swap::Applied(2)));
+    /// // Somebody else still has version 1.
+    /// assert!(matches!(store.compare_and_swap(&key, Some(1), None, b"late"), Swap::Conflict(_)));
+    /// ```
     fn compare_and_swap(
         &self,
         key: &StoreKey,
@@ -59,6 +96,19 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Removes the value but increments the version, so that a late writer of the old value gets a
     /// conflict.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_store::{MemoryStore, Store, StoreKey, Swap};
+    ///
+    /// let store = MemoryStore::new();
+    /// let key = StoreKey::of(["tenant", "42"]);
+    /// store.compare_and_swap(&key, None, None, b"a refresh token");
+    /// assert!(matches!(store.tombstone(&key, 1, None), Swap::Applied(2)));
+    /// assert!(store.load(&key)?.unwrap().value.is_none());
+    /// # Ok::<(), countersign_store::Error>(())
+    /// ```
     fn tombstone(&self, key: &StoreKey, expected: u64, fence: Option<u64>) -> Swap;
 
     /// Takes a record's lease without waiting. A lease that is held is busy even for its owner.
@@ -66,6 +116,20 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// If the store can't be reached or written.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use countersign_store::{Lease, MemoryStore, Owner, Store, StoreKey};
+    ///
+    /// let store = MemoryStore::new();
+    /// let (key, ttl) = (StoreKey::of(["tenant", "42"]), Duration::from_secs(30));
+    /// let (one, another) = (Owner::of_this_process("one"), Owner::of_this_process("another"));
+    /// assert!(matches!(store.lease(&key, &one, ttl)?, Lease::Granted { .. }));
+    /// assert!(!matches!(store.lease(&key, &another, ttl)?, Lease::Granted { .. }));
+    /// # Ok::<(), countersign_store::Error>(())
+    /// ```
     fn lease(&self, key: &StoreKey, owner: &Owner, ttl: Duration) -> Result<Lease, Error>;
 
     /// Extends a lease. Returns `false` if it was lost.
@@ -73,6 +137,24 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// As [`Store::lease`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use countersign_store::{Lease, MemoryStore, Owner, Store, StoreKey};
+    ///
+    /// let store = MemoryStore::new();
+    /// let (key, owner) = (StoreKey::of(["tenant", "42"]), Owner::of_this_process("example"));
+    /// let ttl = Duration::from_secs(30);
+    /// let Lease::Granted { fence, .. } = store.lease(&key, &owner, ttl)? else {
+    ///     panic!("nobody else has the lease");
+    /// };
+    /// assert!(store.renew(&key, &owner, fence, ttl)?);
+    /// store.release(&key, &owner, fence)?;
+    /// assert!(!store.renew(&key, &owner, fence, ttl)?);
+    /// # Ok::<(), countersign_store::Error>(())
+    /// ```
     fn renew(
         &self,
         key: &StoreKey,
@@ -86,6 +168,22 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// As [`Store::lease`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use countersign_store::{Lease, MemoryStore, Owner, Store, StoreKey};
+    ///
+    /// let store = MemoryStore::new();
+    /// let (key, owner) = (StoreKey::of(["tenant", "42"]), Owner::of_this_process("example"));
+    /// let Lease::Granted { fence, .. } = store.lease(&key, &owner, Duration::from_secs(30))? else {
+    ///     panic!("nobody else has the lease");
+    /// };
+    /// assert!(store.release(&key, &owner, fence)?);
+    /// assert!(!store.release(&key, &owner, fence)?);
+    /// # Ok::<(), countersign_store::Error>(())
+    /// ```
     fn release(&self, key: &StoreKey, owner: &Owner, fence: u64) -> Result<bool, Error>;
 
     /// Returns the keys of all records that have a value, sorted, to list or move them.
@@ -93,6 +191,18 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// As [`Store::load`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_store::{MemoryStore, Store, StoreKey};
+    ///
+    /// let store = MemoryStore::new();
+    /// let key = StoreKey::of(["tenant", "42"]);
+    /// store.compare_and_swap(&key, None, None, b"a refresh token");
+    /// assert_eq!(store.keys()?, [key]);
+    /// # Ok::<(), countersign_store::Error>(())
+    /// ```
     fn keys(&self) -> Result<Vec<StoreKey>, Error>;
 
     /// Checks that the store is durable enough for a grant that only a person can renew.
@@ -133,6 +243,20 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// As [`Store::load`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use countersign_store::{MemoryStore, Owner, Store, StoreKey};
+    ///
+    /// let store = MemoryStore::new();
+    /// let (key, owner) = (StoreKey::of(["tenant", "42"]), Owner::of_this_process("example"));
+    /// assert!(store.holder(&key)?.is_none());
+    /// store.lease(&key, &owner, Duration::from_secs(30))?;
+    /// assert!(store.holder(&key)?.is_some());
+    /// # Ok::<(), countersign_store::Error>(())
+    /// ```
     fn holder(&self, key: &StoreKey) -> Result<Option<Holder>, Error> {
         let _ = key;
         Ok(None)

@@ -58,6 +58,20 @@ pub trait Signer: Send + Sync + Debug {
     /// # Errors
     ///
     /// [`ErrorKind::Signing`](crate::ErrorKind::Signing) if signing fails.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_jose::jws::{Algorithm, KeySigner, Signer};
+    /// use countersign_jose::key::PrivateKey;
+    ///
+    /// let key = PrivateKey::from_secret("a secret of at least thirty-two bytes");
+    /// let signer = KeySigner::new(key, Some(Algorithm::HS256), None)?;
+    /// let mut signature = Vec::new();
+    /// signer.sign(b"header.claims", &mut signature)?;
+    /// assert_eq!(signature.len(), 32);
+    /// # Ok::<(), countersign_jose::Error>(())
+    /// ```
     fn sign(&self, signing_input: &[u8], signature: &mut Vec<u8>) -> Result<(), Error>;
 }
 
