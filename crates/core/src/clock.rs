@@ -9,11 +9,37 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// A source of the current time. Programs use [`SystemClock`]; tests use [`ManualClock`].
 pub trait Clock: Send + Sync + fmt::Debug {
     /// Reads both clocks.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Clock, Moment};
+    ///
+    /// /// The clock of a simulation.
+    /// #[derive(Debug)]
+    /// struct Frozen;
+    ///
+    /// impl Clock for Frozen {
+    ///     fn now(&self) -> Moment {
+    ///         Moment { unix_ms: 1_700_000_000_000, boot_ms: 60_000 }
+    ///     }
+    /// }
+    /// assert_eq!(Frozen.now().unix_s(), 1_700_000_000);
+    /// ```
     fn now(&self) -> Moment;
 
     /// Returns the wall clock's time in milliseconds since 1970. It may be a few milliseconds late.
     ///
     /// Each read of a cached token calls this, so it should be fast.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Clock, SystemClock};
+    ///
+    /// let clock = SystemClock::new();
+    /// assert!(clock.coarse_unix_ms() <= clock.now().unix_ms);
+    /// ```
     fn coarse_unix_ms(&self) -> i64 {
         self.now().unix_ms
     }
@@ -126,6 +152,16 @@ pub struct ManualClock(Mutex<Moment>);
 
 impl ManualClock {
     /// Creates a clock that shows this Unix time, in seconds.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Clock, ManualClock};
+    ///
+    /// let clock = ManualClock::at(1_700_000_000);
+    /// assert_eq!(clock.now().unix_s(), 1_700_000_000);
+    /// assert_eq!(clock.now(), clock.now());
+    /// ```
     pub fn at(unix_s: i64) -> Self {
         Self(Mutex::new(Moment {
             unix_ms: unix_s * 1000,
@@ -134,6 +170,18 @@ impl ManualClock {
     }
 
     /// Moves both clocks forward.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use countersign_core::{Clock, ManualClock};
+    ///
+    /// let clock = ManualClock::at(1_700_000_000);
+    /// clock.advance(Duration::from_millis(1500));
+    /// assert_eq!(clock.now().unix_ms, 1_700_000_001_500);
+    /// assert_eq!(clock.now().boot_ms, 1500);
+    /// ```
     pub fn advance(&self, by: Duration) {
         let mut now = self.lock();
         now.unix_ms += by.as_millis() as i64;
@@ -141,6 +189,18 @@ impl ManualClock {
     }
 
     /// Sets only the wall clock, as a person or NTP would.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Clock, ManualClock};
+    ///
+    /// let clock = ManualClock::at(1_700_000_000);
+    /// // Somebody sets the clock back by a day. No time has passed.
+    /// clock.set_wall(1_700_000_000 - 86_400);
+    /// assert_eq!(clock.now().unix_s(), 1_699_913_600);
+    /// assert_eq!(clock.now().boot_ms, 0);
+    /// ```
     pub fn set_wall(&self, unix_s: i64) {
         self.lock().unix_ms = unix_s * 1000;
     }

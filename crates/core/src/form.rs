@@ -27,6 +27,15 @@ impl Form {
     }
 
     /// Adds a field.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Form;
+    ///
+    /// let form = Form::new().field("scope", "read").field("scope", "write");
+    /// assert_eq!(form.encode().as_str(), "scope=read&scope=write");
+    /// ```
     #[must_use]
     pub fn field(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
         self.0.push((name.into(), Zeroizing::new(value.into())));
@@ -68,12 +77,33 @@ impl Form {
     }
 
     /// Returns the names of the fields, in order.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Form;
+    ///
+    /// let form = Form::new().field("grant_type", "refresh_token").field("refresh_token", "r1");
+    /// assert_eq!(form.names().collect::<Vec<_>>(), ["grant_type", "refresh_token"]);
+    /// ```
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_ref())
     }
 
     /// Returns the body of the request. Encodes a space as `+` and percent-encodes everything else
     /// except unreserved characters (RFC 3986 section 2.3).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Form;
+    ///
+    /// let form = Form::new().field("scope", "read write").field("redirect_uri", "https://app.example/");
+    /// assert_eq!(
+    ///     form.encode().as_str(),
+    ///     "scope=read+write&redirect_uri=https%3A%2F%2Fapp.example%2F",
+    /// );
+    /// ```
     pub fn encode(&self) -> Zeroizing<String> {
         // Enough capacity, so that growth leaves no partial copy of a secret behind; but not more,
         // because every byte is wiped in the end.

@@ -35,6 +35,14 @@ pub enum TokenTypeHint {
 
 impl TokenTypeHint {
     /// Returns the value of the `token_type_hint` parameter.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::TokenTypeHint;
+    ///
+    /// assert_eq!(TokenTypeHint::RefreshToken.as_str(), "refresh_token");
+    /// ```
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AccessToken => "access_token",

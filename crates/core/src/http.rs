@@ -52,6 +52,17 @@ impl Request {
     }
 
     /// Returns a GET request without credentials.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Method, Request, Url};
+    ///
+    /// let request = Request::get(Url::parse("https://host/jwks")?);
+    /// assert_eq!(request.method(), Method::Get);
+    /// assert!(request.body().is_none());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn get(url: Url) -> Self {
         Self {
             method: Method::Get,
@@ -80,6 +91,18 @@ impl Request {
     }
 
     /// Adds a header.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Form, Request, Url};
+    ///
+    /// let request = Request::post(Url::parse("https://host/token")?, Form::new())
+    ///     .with_header("Authorization", "Basic YXBwOnMzY3JldA==".into());
+    /// assert!(request.headers().any(|(name, _)| name == "Authorization"));
+    /// assert!(!format!("{request:?}").contains("YXBwOnMzY3JldA"));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: Secret) -> Self {
         self.headers.push((name, value));
@@ -90,6 +113,17 @@ impl Request {
     ///
     /// The transport then opens a new connection: if the server has closed a kept one, it is
     /// unknown whether the request arrived.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Form, Request, Url};
+    ///
+    /// let form = Form::new().field("grant_type", "refresh_token").field("refresh_token", "r1");
+    /// let request = Request::post(Url::parse("https://host/token")?, form);
+    /// assert!(request.spending_a_single_use_secret().is_single_use());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     #[must_use]
     pub fn spending_a_single_use_secret(mut self) -> Self {
         self.single_use = true;
@@ -108,16 +142,51 @@ impl Request {
 
     /// Returns the headers, except those that every transport sets (`Content-Type`,
     /// `Content-Length`).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Request, Url};
+    ///
+    /// let request = Request::get(Url::parse("https://host/jwks")?);
+    /// let headers: Vec<_> = request.headers().map(|(name, value)| (name, value.expose())).collect();
+    /// assert_eq!(headers, [("Accept", "application/json")]);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &Secret)> {
         self.headers.iter().map(|(name, value)| (*name, value))
     }
 
     /// Returns the form of a POST.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Form, Request, Url};
+    ///
+    /// let form = Form::new().field("grant_type", "client_credentials");
+    /// let request = Request::post(Url::parse("https://host/token")?, form);
+    /// let grant_type = request.form().and_then(|form| form.value("grant_type"));
+    /// assert_eq!(grant_type, Some("client_credentials"));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn form(&self) -> Option<&Form> {
         self.form.as_ref()
     }
 
     /// Returns the body: the encoded form of a POST, or `None` for a GET.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Form, Request, Url};
+    ///
+    /// let url = Url::parse("https://host/token")?;
+    /// let request = Request::post(url.clone(), Form::new().field("scope", "a b"));
+    /// assert_eq!(request.body().unwrap().as_str(), "scope=a+b");
+    /// assert!(Request::get(url).body().is_none());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn body(&self) -> Option<Zeroizing<String>> {
         self.form.as_ref().map(Form::encode)
     }
@@ -179,6 +248,16 @@ impl Response {
     }
 
     /// Returns the first header of this name. Ignores case.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Response;
+    ///
+    /// let response = Response::new(200, [("Content-Type", "application/json")], "{}");
+    /// assert_eq!(response.header("content-type"), Some("application/json"));
+    /// assert_eq!(response.header("retry-after"), None);
+    /// ```
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self
             .headers

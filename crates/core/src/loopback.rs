@@ -47,6 +47,21 @@ impl Listener {
     /// # Errors
     ///
     /// If the redirect URI is not `http` on 127.0.0.1, `[::1]` or localhost, or the port is in use.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Listener, SystemRandom, Url};
+    ///
+    /// let registered = Url::parse("http://localhost/callback")?;
+    /// let listener = Listener::bind(&registered, None, &SystemRandom::new())?;
+    /// assert!(listener.redirect_uri().is_loopback());
+    ///
+    /// // A web server's redirect URI needs no loopback server.
+    /// let registered = Url::parse("https://app.example/callback")?;
+    /// assert!(Listener::bind(&registered, None, &SystemRandom::new()).is_err());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn bind(redirect_uri: &Url, port: Option<u16>, random: &dyn Random) -> Result<Self, Error> {
         let host = redirect_uri.host();
         let known = ["127.0.0.1", "[::1]", "localhost"].contains(&host);
@@ -84,6 +99,19 @@ impl Listener {
     }
 
     /// Returns the redirect URI with the actual port, to start the login with.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Listener, SystemRandom, Url};
+    ///
+    /// let registered = Url::parse("http://127.0.0.1/callback")?;
+    /// let listener = Listener::bind(&registered, None, &SystemRandom::new())?;
+    /// let actual = listener.redirect_uri();
+    /// assert_eq!(actual.path(), "/callback");
+    /// assert!(actual.explicit_port().is_some());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn redirect_uri(&self) -> &Url {
         &self.redirect_uri
     }

@@ -52,6 +52,17 @@ impl Pkce {
     /// # Errors
     ///
     /// [`ErrorKind::Setting`] if the verifier is not 43 to 128 characters of `A-Z a-z 0-9 - . _ ~`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Pkce;
+    ///
+    /// let pkce = Pkce::from_verifier("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")?;
+    /// assert_eq!(pkce.challenge, "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+    /// assert!(Pkce::from_verifier("too short").is_err());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn from_verifier(verifier: impl Into<String>) -> Result<Self, Error> {
         let verifier = verifier.into();
         let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');

@@ -13,6 +13,27 @@ pub trait Random: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// If the generator has no random bytes.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Error, Random};
+    ///
+    /// /// Always the same bytes, for tests that compare whole requests.
+    /// #[derive(Debug)]
+    /// struct Same(u8);
+    ///
+    /// impl Random for Same {
+    ///     fn fill(&self, bytes: &mut [u8]) -> Result<(), Error> {
+    ///         bytes.fill(self.0);
+    ///         Ok(())
+    ///     }
+    /// }
+    /// # let mut bytes = [0; 2];
+    /// # Same(7).fill(&mut bytes)?;
+    /// # assert_eq!(bytes, [7, 7]);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     fn fill(&self, bytes: &mut [u8]) -> Result<(), Error>;
 }
 

@@ -23,11 +23,30 @@ pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Wraps a string.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Secret;
+    ///
+    /// let password = Secret::new("hunter2");
+    /// assert_eq!(format!("{password:?}"), "Secret(redacted)");
+    /// ```
     pub fn new(secret: impl Into<String>) -> Self {
         Self(Zeroizing::new(secret.into()))
     }
 
     /// Returns the secret. The name is meant to stand out in code review.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Secret;
+    ///
+    /// let token = Secret::new("t0ken");
+    /// let header = format!("Authorization: Bearer {}", token.expose());
+    /// assert_eq!(header, "Authorization: Bearer t0ken");
+    /// ```
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -67,6 +67,17 @@ impl Settings {
     /// # Errors
     ///
     /// As [`Settings::set`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Settings;
+    ///
+    /// let settings = Settings::from_pairs([("provider", "docusign"), ("environment", "demo")])?;
+    /// assert_eq!(settings.keys().collect::<Vec<_>>(), ["environment", "provider"]);
+    /// assert!(Settings::from_pairs([("enviroment", "demo")]).is_err());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn from_pairs<'a>(
         pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, Error> {
@@ -331,22 +342,66 @@ impl Settings {
     }
 
     /// Returns the value of a key.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Settings;
+    ///
+    /// let settings = Settings::from_pairs([("scopes", "signature impersonation")])?;
+    /// assert_eq!(settings.value("scopes"), Some("signature impersonation"));
+    /// assert_eq!(settings.value("subject"), None);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn value(&self, key: &str) -> Option<&str> {
         self.values.get(key).map(Secret::expose)
     }
 
     /// Returns the value of a key as a secret.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Settings;
+    ///
+    /// let settings = Settings::from_pairs([("client_secret", "s3cret")])?;
+    /// let secret = settings.secret("client_secret").unwrap();
+    /// assert_eq!(format!("{secret:?}"), "Secret(redacted)");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn secret(&self, key: &str) -> Option<Secret> {
         self.values.get(key).cloned()
     }
 
     /// Returns the value of a key as a path. A relative path starts at the folder of
     /// [`Settings::relative_to`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use countersign_core::Settings;
+    ///
+    /// let settings = Settings::from_pairs([("private_key_file", "keys/app.pem")])?;
+    /// let settings = settings.relative_to(Path::new("/etc/app"));
+    /// assert_eq!(settings.path("private_key_file").unwrap(), Path::new("/etc/app/keys/app.pem"));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn path(&self, key: &str) -> Option<PathBuf> {
         self.value(key).map(|path| self.absolute(path))
     }
 
     /// Returns the keys that are set, in order.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Settings;
+    ///
+    /// let settings = Settings::from_pairs([("provider", "acme"), ("client_id", "app")])?;
+    /// assert_eq!(settings.keys().collect::<Vec<_>>(), ["client_id", "provider"]);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.values.keys().map(String::as_str)
     }

@@ -51,6 +51,33 @@ pub trait Transport: Send + Sync + fmt::Debug {
     ///
     /// A client calls this after each request and passes the warning to
     /// [`crate::ClientBuilder::on_warning`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Mutex;
+    /// use countersign_core::{Error, Request, Response, SendError, Transport};
+    ///
+    /// /// A transport whose certificate is renewed while it runs.
+    /// #[derive(Debug)]
+    /// struct Mutual {
+    ///     renewal: Mutex<Option<Error>>,
+    /// }
+    ///
+    /// impl Transport for Mutual {
+    ///     fn send(&self, _: &Request) -> Result<Response, SendError> {
+    ///         // Sends with the old certificate if the new one can't be read.
+    /// #       Ok(Response::new(200, [], ""))
+    ///     }
+    ///
+    ///     fn warning(&self) -> Option<Error> {
+    ///         self.renewal.lock().unwrap().take()
+    ///     }
+    /// }
+    /// # let renewal = Mutex::new(Some(Error::setting("client_certificate_file", "is empty")));
+    /// # let transport = Mutual { renewal };
+    /// # assert!(transport.warning().is_some() && transport.warning().is_none());
+    /// ```
     fn warning(&self) -> Option<Error> {
         None
     }

@@ -38,6 +38,17 @@ impl Url {
     ///
     /// A [`crate::ErrorKind::Setting`] error that says which rule the URL breaks. The error doesn't
     /// contain the URL's user and query, which may be private.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Url;
+    ///
+    /// assert!(Url::parse("https://login.acme.example/token").is_ok());
+    /// assert!(Url::parse("http://127.0.0.1:8080/callback").is_ok());
+    /// let error = Url::parse("http://login.acme.example/token").unwrap_err();
+    /// assert!(error.message().contains("only https"));
+    /// ```
     pub fn parse(text: &str) -> Result<Self, Error> {
         let shown = public_part(text);
         let reject = |why: &str| {
@@ -103,21 +114,59 @@ impl Url {
     }
 
     /// Returns the whole URL.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Url;
+    ///
+    /// let url = Url::parse("https://login.acme.example/token")?;
+    /// assert_eq!(url.as_str(), "https://login.acme.example/token");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
     /// Returns `https` or `http`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Url;
+    ///
+    /// assert_eq!(Url::parse("http://localhost/callback")?.scheme(), "http");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn scheme(&self) -> &str {
         &self.text[..self.authority.0 - "://".len()]
     }
 
     /// Returns host and port as written.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Url;
+    ///
+    /// assert_eq!(Url::parse("https://host:8443/path")?.authority(), "host:8443");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn authority(&self) -> &str {
         &self.text[self.authority.0..self.authority.1]
     }
 
     /// Returns the host without the port. An IPv6 address has brackets.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Url;
+    ///
+    /// assert_eq!(Url::parse("https://host:8443/path")?.host(), "host");
+    /// assert_eq!(Url::parse("http://[::1]:8080/")?.host(), "[::1]");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn host(&self) -> &str {
         let authority = self.authority();
         match authority.rfind(':') {
@@ -143,6 +192,16 @@ impl Url {
     }
 
     /// Returns the port if the URL contains one.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Url;
+    ///
+    /// assert_eq!(Url::parse("https://host:8443/path")?.explicit_port(), Some(8443));
+    /// assert_eq!(Url::parse("https://host/path")?.explicit_port(), None);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn explicit_port(&self) -> Option<u16> {
         self.authority()[self.host().len()..]
             .strip_prefix(':')
@@ -150,6 +209,15 @@ impl Url {
     }
 
     /// Returns scheme, host and port.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Url;
+    ///
+    /// assert_eq!(Url::parse("https://host:8443/path?x=1")?.origin(), "https://host:8443");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn origin(&self) -> &str {
         &self.text[..self.authority.1]
     }
@@ -174,6 +242,16 @@ impl Url {
     }
 
     /// Returns whether the host is this machine's loopback.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Url;
+    ///
+    /// assert!(Url::parse("http://127.0.0.1:8080/callback")?.is_loopback());
+    /// assert!(!Url::parse("https://app.example/callback")?.is_loopback());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn is_loopback(&self) -> bool {
         is_loopback(self.host())
     }

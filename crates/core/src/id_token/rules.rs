@@ -142,6 +142,16 @@ impl<'a> IdTokenRules<'a> {
     }
 
     /// Sets how much clocks may differ. The default is 60 seconds.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use countersign_core::IdTokenRules;
+    ///
+    /// let rules = IdTokenRules::new("https://login.acme.example", "app").leeway(Duration::ZERO);
+    /// # let _ = rules;
+    /// ```
     #[must_use]
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;

@@ -52,6 +52,17 @@ impl Connections {
     ///
     /// If there is a table other than `connections`. If the connections aren't tables with headers,
     /// the whole text is parsed, and any syntax error is an error.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Connections;
+    ///
+    /// let text = "[connections.sales]\nprovider = \"salesforce\"\n[connections.hr]\nprovider = \"docusign\"";
+    /// let connections = Connections::from_toml(text.to_owned())?;
+    /// assert_eq!(connections.names().count(), 2);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn from_toml(text: String) -> Result<Self, Error> {
         let text = Zeroizing::new(text);
         let Some(sections) = sections::cut(&text) else {
@@ -92,6 +103,19 @@ impl Connections {
     /// # Errors
     ///
     /// As [`Settings::select`], and as [`Settings::from_toml`] for this connection's table.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Connections;
+    ///
+    /// // A mistake in another connection is no error of this one.
+    /// let text = "[connections.sales]\nprovider = \"salesforce\"\n[connections.hr]\nproviders = 1";
+    /// let connections = Connections::from_toml(text.to_owned())?;
+    /// assert_eq!(connections.select("sales")?.value("provider"), Some("salesforce"));
+    /// assert!(connections.select("hr").is_err());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn select(&self, name: &str) -> Result<Settings, Error> {
         match &self.0 {
             Kind::Parsed(all) => match all.get(name) {

@@ -46,6 +46,20 @@ impl Transports {
     /// # Errors
     ///
     /// As [`UreqTransport::new`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use countersign_core::{Network, Transports};
+    ///
+    /// let mut patient = Network::default();
+    /// patient.timeout = Duration::from_secs(120);
+    /// let transports = Transports::new();
+    /// let one = transports.get(&Network::default())?;
+    /// assert!(transports.get(&patient)?.shares_connections_with(&one));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn get(&self, network: &Network) -> Result<UreqTransport, Error> {
         let mut known = self.known();
         let found = find(&known.routes, |other| other.same_route(network));
@@ -93,6 +107,18 @@ fn find<T>(known: &[(Network, Weak<T>)], is: impl Fn(&Network) -> bool) -> Optio
 impl UreqTransport {
     /// Whether both come from the same [`Transports`] and have the same settings, apart from the
     /// timeout.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Network, Transports, UreqTransport};
+    ///
+    /// let transports = Transports::new();
+    /// let one = transports.get(&Network::default())?;
+    /// assert!(one.shares_connections_with(&transports.get(&Network::default())?));
+    /// assert!(!one.shares_connections_with(&UreqTransport::new(&Network::default())?));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn shares_connections_with(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.route, &other.route)
     }
