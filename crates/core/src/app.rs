@@ -30,6 +30,19 @@ pub struct App<'a> {
 
 impl<'a> App<'a> {
     /// Returns the profile's rules for the connection's grant type.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::ClientAuth;
+    ///
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "client-credentials"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// # ])?;
+    /// // The methods that Acme offers for this grant type, its preferred one first.
+    /// assert_eq!(connection.app().rules().client_auth[0], ClientAuth::Post);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn rules(self) -> &'a GrantRules {
         // A connection whose grant type isn't in the profile has been rejected.
         &self.profile.grants[&self.policy.grant]
@@ -154,6 +167,19 @@ pub struct GrantPolicy {
 
 impl GrantPolicy {
     /// Returns the vendor-specific setting `extra.NAME`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::testing;
+    ///
+    /// let connection = testing::connection([
+    ///     ("grant", "client-credentials"), ("client_id", "app"), ("client_secret", "s3cret"),
+    ///     ("extra.tenant", "42"),
+    /// ])?;
+    /// assert_eq!(connection.policy().extra("tenant"), Some("42"));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn extra(&self, name: &str) -> Option<&str> {
         self.extra.get(name).map(String::as_str)
     }

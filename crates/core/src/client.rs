@@ -16,6 +16,7 @@ mod inspect;
 mod invalidate;
 mod journal;
 pub(crate) mod leases;
+mod login;
 mod login_needed;
 mod login_result;
 mod persistence;
@@ -50,14 +51,10 @@ pub use self::history::{Event, What};
 pub use self::inspect::{EndedGrant, PendingAttempt, RecordSummary, ServerRest};
 use self::leases::Leases;
 use self::persistence::Persistence;
-use self::refresh::Returned;
 pub use self::seed::SpentSeeds;
 pub use self::single_flight::TokenFuture;
 use self::single_flight::{SingleFlight, Want};
-use crate::{
-    Clock, Connection, Error, Extra, Login, Random, Source, Token, Transport, login,
-    read_authorization_response,
-};
+use crate::{Clock, Connection, Error, Extra, Random, Source, Token, Transport};
 
 /// Returns a connection's token and keeps it valid.
 ///
@@ -165,11 +162,34 @@ impl Client {
     }
 
     /// Creates a builder for this connection's client.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Client, testing};
+    ///
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "client-credentials"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// # ])?;
+    /// let transport = testing::MockTransport::new([Ok(testing::token_response("t1", 3600))]);
+    /// let client = Client::builder(connection).transport(transport).build()?;
+    /// assert_eq!(client.token()?.expose(), "t1");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn builder(connection: Connection) -> ClientBuilder {
         ClientBuilder::new(connection)
     }
 
     /// Returns the connection.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::testing;
+    ///
+    /// let client = testing::client([]).client;
+    /// assert_eq!(client.connection().name(), "mine");
+    /// ```
     pub fn connection(&self) -> &Connection {
         &self.0.connection
     }
@@ -182,6 +202,23 @@ impl Client {
     /// # Errors
     ///
     /// If there is no valid token and the client can't get one. [`Error::verdict`] says what to do.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use countersign_core::testing;
+    ///
+    /// let test = testing::client([
+    ///     Ok(testing::token_response("t1", 3600)),
+    ///     Ok(testing::token_response("t2", 3600)),
+    /// ]);
+    /// assert_eq!(test.client.token()?.expose(), "t1");
+    /// assert_eq!(test.client.token()?.expose(), "t1");
+    /// test.clock.advance(Duration::from_secs(3600));
+    /// assert_eq!(test.client.token()?.expose(), "t2");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn token(&self) -> Result<Token, Error> {
         match self.peek(None) {
             Some(token) => Ok(token),
@@ -209,6 +246,19 @@ impl Client {
     /// Returns the cached token if it is valid long enough, without waiting.
     ///
     /// Long enough means `min_valid`, or the connection's `min_valid_s` if that is `None`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use countersign_core::testing;
+    ///
+    /// let client = testing::client([Ok(testing::token_response("t1", 3600))]).client;
+    /// assert!(client.peek(None).is_none());
+    /// client.token()?;
+    /// assert!(client.peek(Some(Duration::from_secs(1800))).is_some());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn peek(&self, min_valid: Option<Duration>) -> Option<Token> {
         let token = match min_valid {
             None => self.fresh()?.with_source(Source::Cache),
@@ -222,6 +272,28 @@ impl Client {
     ///
     /// The future resolves at once if the cached token is fresh, or else when the request's own
     /// thread has finished. Dropping the future doesn't interrupt that thread.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Client, Error};
+    ///
+    /// /// Runs on any runtime.
+    /// async fn authorization(client: &Client) -> Result<String, Error> {
+    ///     Ok(client.token_async().await?.authorization().expose().to_owned())
+    /// }
+    /// # use std::task::{Context, Poll, Waker};
+    /// # let client = countersign_core::testing::client([
+    /// #     Ok(countersign_core::testing::token_response("t1", 3600)),
+    /// # ]).client;
+    /// # client.token()?;
+    /// # let mut future = std::pin::pin!(authorization(&client));
+    /// # let Poll::Ready(header) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+    /// #     panic!("the cached token is fresh");
+    /// # };
+    /// # assert_eq!(header?, "Bearer t1");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn token_async(&self) -> TokenFuture {
         TokenFuture::new(&self.0, DEFAULT_WANT)
     }
@@ -231,6 +303,24 @@ impl Client {
     /// # Errors
     ///
     /// As [`Client::token`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use countersign_core::testing;
+    ///
+    /// let test = testing::client([
+    ///     Ok(testing::token_response("t1", 3600)),
+    ///     Ok(testing::token_response("t2", 3600)),
+    /// ]);
+    /// test.client.token()?;
+    /// test.clock.advance(Duration::from_secs(1800));
+    /// // A job that takes 40 minutes needs a token that outlives it.
+    /// let job = Duration::from_secs(40 * 60);
+    /// assert_eq!(test.client.token_valid_for(job)?.expose(), "t2");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn token_valid_for(&self, min_valid: Duration) -> Result<Token, Error> {
         let want = Want {
             min_valid: Some(min_valid),
@@ -246,6 +336,20 @@ impl Client {
     /// # Errors
     ///
     /// As [`Client::token`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::testing;
+    ///
+    /// let client = testing::client([
+    ///     Ok(testing::token_response("t1", 3600)),
+    ///     Ok(testing::token_response("t2", 3600)),
+    /// ]).client;
+    /// client.token()?;
+    /// assert_eq!(client.refresh_now()?.expose(), "t2");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn refresh_now(&self) -> Result<Token, Error> {
         let want = Want {
             force: true,
@@ -278,6 +382,24 @@ impl Client {
     /// # Errors
     ///
     /// If the store can't be read.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use countersign_core::{MemoryStore, What, testing};
+    ///
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "refresh-token"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// #     ("refresh_token", "r0"),
+    /// # ])?;
+    /// let responses = [Ok(testing::rotated_response("t1", "r1", 3600))];
+    /// let client = testing::client_of(connection, responses, Arc::new(MemoryStore::new())).client;
+    /// client.token()?;
+    /// let events: Vec<_> = client.events()?.iter().map(|event| event.what).collect();
+    /// assert_eq!(events, [What::Intended, What::Refreshed]);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn events(&self) -> Result<Vec<Event>, Error> {
         Inner::bounded(&self.0, "reading the events", |inner| {
             inner.persistence.events()
@@ -289,46 +411,27 @@ impl Client {
     /// # Errors
     ///
     /// If the store can't be read.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use countersign_core::{MemoryStore, Response, testing};
+    ///
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "refresh-token"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// #     ("refresh_token", "r0"),
+    /// # ])?;
+    /// let body = r#"{"access_token":"t1","refresh_token":"r1","refresh_token_expires_in":86400}"#;
+    /// let responses = [Ok(Response::new(200, [], body))];
+    /// let client = testing::client_of(connection, responses, Arc::new(MemoryStore::new())).client;
+    /// client.token()?;
+    /// assert_eq!(client.refresh_token_expires_at()?, Some(testing::NOW + 86_400));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn refresh_token_expires_at(&self) -> Result<Option<i64>, Error> {
         let record = self.0.persistence.load()?.record;
         Ok(record.and_then(|record| record.refresh_token_expires_at()))
-    }
-
-    /// Starts a login that returns to this redirect URI, which defaults to the connection's.
-    ///
-    /// # Errors
-    ///
-    /// As [`Login::start`], and if there is no redirect URI.
-    pub fn start_login(&self, redirect_uri: Option<&str>) -> Result<Login, Error> {
-        let connection = &self.0.connection;
-        let own = connection.redirect_uri().map(crate::Url::as_str);
-        let missing = || {
-            Error::missing("redirect_uri").with_hint(
-                "set redirect_uri to a redirect URI that is registered for the app at the vendor",
-            )
-        };
-        let redirect_uri = redirect_uri.or(own).ok_or_else(missing)?;
-        Login::start(connection, redirect_uri, self.0.random.as_ref())
-    }
-
-    /// Completes a login: validates the callback, exchanges the code once, and stores the tokens.
-    ///
-    /// `callback` is the URL that the vendor redirected the browser to, or its query.
-    /// [`Client::login_warnings`] returns what is missing from a login that succeeded.
-    ///
-    /// # Errors
-    ///
-    /// As [`read_authorization_response`](crate::read_authorization_response), and if the exchange
-    /// or the store fails.
-    pub fn complete_login(&self, login: &Login, callback: &str) -> Result<Token, Error> {
-        let connection = &self.0.connection;
-        let grant = read_authorization_response(connection, login, callback)?;
-        let kept = login::kept_parameters(connection.profile(), callback)?;
-        let login = login.clone();
-        Inner::bounded(&self.0, "the login", move |inner| {
-            let login = &login;
-            inner.exchange_login(&grant, &Returned { login, kept })
-        })
     }
 
     /// Returns whether a refresh token is stored.
@@ -338,6 +441,23 @@ impl Client {
     /// # Errors
     ///
     /// If the store can't be read.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use countersign_core::{MemoryStore, testing};
+    ///
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "refresh-token"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// #     ("refresh_token", "r0"),
+    /// # ])?;
+    /// let responses = [Ok(testing::rotated_response("t1", "r1", 3600))];
+    /// let client = testing::client_of(connection, responses, Arc::new(MemoryStore::new())).client;
+    /// client.token()?;
+    /// assert!(client.has_refresh_token()?);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn has_refresh_token(&self) -> Result<bool, Error> {
         Inner::bounded(&self.0, "reading the record", |inner| {
             inner.has_refresh_token()
@@ -352,6 +472,18 @@ impl Client {
     /// # Errors
     ///
     /// As [`Client::token`], and if the vendor rejects the userinfo request.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Response, testing};
+    ///
+    /// // Acme's profile keeps the member `instance` of a token response.
+    /// let body = r#"{"access_token":"t1","expires_in":3600,"instance":"eu-7"}"#;
+    /// let client = testing::client([Ok(Response::new(200, [], body))]).client;
+    /// assert_eq!(client.identity()?["instance"], "eu-7");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn identity(&self) -> Result<Extra, Error> {
         Inner::bounded(&self.0, "the identity request", |inner| {
             let token = Self(Arc::clone(inner)).token()?;
@@ -377,6 +509,20 @@ impl Client {
     ///
     /// The token is in memory then. Nothing is lost while this process runs, and each call
     /// that is not served from the cache tries to store it again.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::testing;
+    ///
+    /// let client = testing::client([Ok(testing::token_response("t1", 3600))]).client;
+    /// client.token()?;
+    /// if let Some(error) = client.unsaved() {
+    ///     eprintln!("the token is only in memory: {error}");
+    /// }
+    /// # assert!(client.unsaved().is_none());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn unsaved(&self) -> Option<Error> {
         self.0.check_process().ok()?;
         self.0.single_flight.unsaved()

@@ -72,6 +72,21 @@ impl Connection {
     ///
     /// If a setting is missing, malformed, unknown to the provider, or contradicts another one. The
     /// error names the setting and how to correct it.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Connection, Settings, testing};
+    ///
+    /// let settings = Settings::from_pairs([
+    ///     ("grant", "client-credentials"),
+    ///     ("environment", "demo"),
+    ///     ("client_id", "app"),
+    /// ])?;
+    /// let error = Connection::new("mine", &settings, testing::provider()).unwrap_err();
+    /// assert_eq!(error.setting_name(), Some("client_secret"));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn new(
         name: &str,
         settings: &Settings,
@@ -92,22 +107,12 @@ impl Connection {
     /// # Example
     ///
     /// ```
-    /// # use countersign_core::{Connection, Profile, Settings};
-    /// # let profile = Profile::from_toml(r#"
-    /// #     id = "acme"
-    /// #     name = "Acme"
-    /// #     documentation = "https://acme.example/docs"
-    /// #     environments.production.base_url = "https://login.acme.example"
-    /// #     endpoints.token = "{base_url}/token"
-    /// #     assertion.algorithms = ["RS256"]
-    /// #     grants.jwt-bearer.client_auth = ["none"]
-    /// # "#)?;
+    /// # use countersign_core::{Connection, Settings, testing};
     /// # let settings = Settings::from_pairs([
-    /// #     ("provider", "acme"),
-    /// #     ("client_id", "app"),
+    /// #     ("environment", "demo"), ("grant", "jwt-bearer"), ("client_id", "app"),
     /// #     ("subject", "joe"),
     /// # ])?;
-    /// # let provider = countersign_core::from_profile(profile);
+    /// # let provider = testing::provider();
     /// use std::sync::Arc;
     /// use countersign_core::{Algorithm, CallbackSigner};
     ///
@@ -189,22 +194,13 @@ impl Connection {
     /// # Example
     ///
     /// ```
-    /// use countersign_core::{Connection, Profile, Registry, Settings};
+    /// use countersign_core::{Connection, Registry, Settings, testing};
     ///
-    /// # let profile = Profile::from_toml(r#"
-    /// #     id = "acme"
-    /// #     name = "Acme"
-    /// #     documentation = "https://acme.example/docs"
-    /// #     environments.production.base_url = "https://login.acme.example"
-    /// #     endpoints.token = "{base_url}/token"
-    /// #     grants.client-credentials.client_auth = ["post"]
-    /// # "#)?;
     /// # let settings = Settings::from_pairs([
-    /// #     ("provider", "acme"),
-    /// #     ("client_id", "app"),
-    /// #     ("client_secret", "s3cret"),
+    /// #     ("provider", "acme"), ("environment", "demo"), ("grant", "client-credentials"),
+    /// #     ("client_id", "app"), ("client_secret", "s3cret"),
     /// # ])?;
-    /// let registry = Registry::new().with(countersign_core::from_profile(profile))?;
+    /// let registry = Registry::new().with(testing::provider())?;
     /// let connection = Connection::from_registry("mine", &settings, &registry)?;
     /// assert_eq!(connection.profile().name, "Acme");
     /// # Ok::<(), countersign_core::Error>(())
@@ -231,21 +227,9 @@ impl Connection {
     /// # Example
     ///
     /// ```
-    /// # use countersign_core::{Connection, Profile, Settings};
-    /// # let profile = Profile::from_toml(r#"
-    /// #     id = "acme"
-    /// #     name = "Acme"
-    /// #     documentation = "https://acme.example/docs"
-    /// #     environments.production.base_url = "https://login.acme.example"
-    /// #     endpoints.token = "{base_url}/token"
-    /// #     grants.client-credentials.client_auth = ["post"]
-    /// # "#)?;
-    /// # let settings = Settings::from_pairs([
-    /// #     ("provider", "acme"),
-    /// #     ("client_id", "app"),
-    /// #     ("client_secret", "s3cret"),
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "client-credentials"), ("client_id", "app"), ("client_secret", "s3cret"),
     /// # ])?;
-    /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
     /// let other = connection.for_subject("joe");
     /// assert_eq!(other.subject(), Some("joe"));
     /// # Ok::<(), countersign_core::Error>(())
@@ -342,6 +326,18 @@ impl Connection {
     }
 
     /// Returns the provider's profile.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "client-credentials"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// # ])?;
+    /// let profile = connection.profile();
+    /// println!("{}: see {}", profile.name, profile.documentation);
+    /// # assert_eq!(profile.name, "Acme");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn profile(&self) -> &Profile {
         self.provider.profile()
     }
@@ -352,6 +348,19 @@ impl Connection {
     }
 
     /// Returns the grant type.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::GrantKind;
+    ///
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "client-credentials"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// # ])?;
+    /// assert_eq!(connection.grant(), GrantKind::ClientCredentials);
+    /// assert!(!connection.grant().needs_login());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn grant(&self) -> GrantKind {
         self.policy.grant
     }
@@ -397,6 +406,18 @@ impl Connection {
     }
 
     /// Returns the scopes to request.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "authorization-code"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// #     ("redirect_uri", "https://app.example/callback"),
+    /// # ])?;
+    /// // The profile's default scopes, because none are set.
+    /// assert_eq!(connection.scopes(), ["sign", "offline"]);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn scopes(&self) -> &[String] {
         &self.policy.scopes
     }
@@ -407,6 +428,18 @@ impl Connection {
     }
 
     /// Returns the redirect URI of logins.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "authorization-code"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// #     ("redirect_uri", "https://app.example/callback"),
+    /// # ])?;
+    /// let listens_here = connection.redirect_uri().is_some_and(|uri| uri.is_loopback());
+    /// assert!(!listens_here);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn redirect_uri(&self) -> Option<&Url> {
         self.client.redirect_uri.as_ref()
     }
@@ -417,6 +450,16 @@ impl Connection {
     }
 
     /// Returns the token endpoint.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "client-credentials"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// # ])?;
+    /// assert_eq!(connection.token_url().as_str(), "https://demo.acme.example/token");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn token_url(&self) -> &Url {
         &self.endpoints.token_url
     }
@@ -427,16 +470,57 @@ impl Connection {
     }
 
     /// Returns the revocation endpoint.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "client-credentials"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// # ])?;
+    /// match connection.revoke_url() {
+    ///     Some(url) => println!("a logout revokes the token at {url}"),
+    ///     None => println!("a logout only deletes the token here"),
+    /// }
+    /// # assert!(connection.revoke_url().is_some());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn revoke_url(&self) -> Option<&Url> {
         self.endpoints.revoke_url.as_ref()
     }
 
     /// Returns the network settings.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::UreqTransport;
+    ///
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "client-credentials"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// # ])?;
+    /// let transport = UreqTransport::new(connection.network())?;
+    /// # let _ = transport;
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn network(&self) -> &Network {
         &self.network
     }
 
     /// Returns how long a token must still be valid to be returned without a refresh.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use countersign_core::testing;
+    ///
+    /// let connection = testing::connection([
+    ///     ("grant", "client-credentials"), ("client_id", "app"), ("client_secret", "s3cret"),
+    ///     ("min_valid_s", "120"),
+    /// ])?;
+    /// assert_eq!(connection.min_valid(), Duration::from_secs(120));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn min_valid(&self) -> Duration {
         self.min_valid
     }
@@ -449,6 +533,19 @@ impl Connection {
     }
 
     /// Returns the setting `store`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{StoreSetting, testing};
+    ///
+    /// let connection = testing::connection([
+    ///     ("grant", "client-credentials"), ("client_id", "app"), ("client_secret", "s3cret"),
+    ///     ("store", "file:/var/lib/app/tokens"),
+    /// ])?;
+    /// assert_eq!(*connection.store(), StoreSetting::File("/var/lib/app/tokens".into()));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn store(&self) -> &StoreSetting {
         &self.store
     }
@@ -464,6 +561,19 @@ impl Connection {
     }
 
     /// Returns the vendor-specific setting `extra.NAME`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::testing;
+    ///
+    /// let connection = testing::connection([
+    ///     ("grant", "client-credentials"), ("client_id", "app"), ("client_secret", "s3cret"),
+    ///     ("extra.tenant", "42"),
+    /// ])?;
+    /// assert_eq!(connection.extra("tenant"), Some("42"));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn extra(&self, name: &str) -> Option<&str> {
         self.policy.extra(name)
     }

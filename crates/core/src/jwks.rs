@@ -70,6 +70,23 @@ struct CachedSet {
 
 impl RemoteJwkSet {
     /// Creates a set for this URL without fetching it.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use countersign_core::{RemoteJwkSet, Response, SystemClock, Url, testing};
+    ///
+    /// let jwks = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2026-01",
+    ///     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    /// let transport = testing::MockTransport::new([Ok(Response::new(200, [], jwks))]);
+    /// let url = Url::parse("https://login.acme.example/jwks")?;
+    /// let keys = RemoteJwkSet::new(url, transport.clone(), Arc::new(SystemClock::new()));
+    /// assert!(transport.requests().is_empty());
+    /// keys.key(Some("2026-01"))?;
+    /// assert_eq!(transport.requests().len(), 1);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn new(url: Url, transport: Arc<dyn Transport>, clock: Arc<dyn Clock>) -> Self {
         Self {
             url,
@@ -101,6 +118,24 @@ impl RemoteJwkSet {
     /// - [`ErrorKind::Verification`] if the set has no such key or the signature is not valid.
     /// - [`ErrorKind::Unavailable`], or an error of the transport, if the set can't be fetched.
     /// - [`ErrorKind::Key`] or [`ErrorKind::Unreadable`] if the response is not a JWK Set.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use countersign_core::{RemoteJwkSet, Response, SystemClock, Url, testing};
+    ///
+    /// # let jwks = r#"{"keys":[{"kty":"OKP","crv":"Ed25519",
+    /// #     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    /// # let transport = testing::MockTransport::new([Ok(Response::new(200, [], jwks))]);
+    /// # let url = Url::parse("https://login.acme.example/jwks")?;
+    /// let keys = RemoteJwkSet::new(url, transport, Arc::new(SystemClock::new()));
+    /// // RFC 8037 appendix A.4, with a changed signature.
+    /// let forged = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.igyY0il_MGCjP0JzlnLWG1PPOt7-\
+    ///               09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+    /// assert!(keys.verify(forged).is_err());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn verify(&self, token: &str) -> Result<Verified, Error> {
         let header = jws::inspect(token)?.header;
         let key_id = match header.get("kid") {
@@ -119,6 +154,23 @@ impl RemoteJwkSet {
     /// # Errors
     ///
     /// As [`RemoteJwkSet::verify`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use countersign_core::jws::Algorithm;
+    /// use countersign_core::{RemoteJwkSet, Response, SystemClock, Url, testing};
+    ///
+    /// let jwks = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2026-01",
+    ///     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    /// let transport = testing::MockTransport::new([Ok(Response::new(200, [], jwks))]);
+    /// let url = Url::parse("https://login.acme.example/jwks")?;
+    /// let keys = RemoteJwkSet::new(url, transport, Arc::new(SystemClock::new()));
+    /// assert_eq!(keys.key(Some("2026-01"))?.algorithm(), Algorithm::EdDSA);
+    /// assert!(keys.key(Some("2025-12")).is_err());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn key(&self, key_id: Option<&str>) -> Result<VerificationKey, Error> {
         let cached = self.current()?;
         match self.select(&cached.set, key_id) {

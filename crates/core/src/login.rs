@@ -94,6 +94,21 @@ impl Login {
     /// # Errors
     ///
     /// If the provider has no authorization endpoint, or random bytes are unavailable.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Login, SystemRandom};
+    ///
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "authorization-code"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// #     ("redirect_uri", "https://app.example/callback"),
+    /// # ])?;
+    /// let login = Login::start(&connection, "https://app.example/callback", &SystemRandom::new())?;
+    /// assert!(login.url().as_str().contains("redirect_uri=https%3A%2F%2Fapp.example%2Fcallback"));
+    /// assert!(login.url().as_str().contains("code_challenge_method=S256"));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn start(
         connection: &Connection,
         redirect_uri: &str,
@@ -287,11 +302,40 @@ impl Login {
     }
 
     /// Returns the URL to open in the browser.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Login, SystemRandom};
+    ///
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "authorization-code"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// #     ("redirect_uri", "https://app.example/callback"),
+    /// # ])?;
+    /// let login = Login::start(&connection, "https://app.example/callback", &SystemRandom::new())?;
+    /// let redirect = format!("HTTP/1.1 303 See Other\r\nLocation: {}\r\n\r\n", login.url());
+    /// # assert!(redirect.contains("https://demo.acme.example/authorize?"));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn url(&self) -> &Url {
         &self.url
     }
 
     /// Returns the redirect URI.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Login, SystemRandom};
+    ///
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "authorization-code"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// #     ("redirect_uri", "https://app.example/callback"),
+    /// # ])?;
+    /// let login = Login::start(&connection, "https://app.example/callback", &SystemRandom::new())?;
+    /// assert_eq!(login.redirect_uri(), "https://app.example/callback");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn redirect_uri(&self) -> &str {
         &self.redirect_uri
     }
@@ -369,6 +413,23 @@ impl Login {
     /// [`ErrorKind::Callback`] if `state` or `iss` does not match, access was denied, or the code
     /// is missing. If the server reported an error, it decides the verdict: see
     /// [`read_authorization_response`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Grant, Login, SystemRandom};
+    ///
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "authorization-code"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// #     ("redirect_uri", "https://app.example/callback"),
+    /// # ])?;
+    /// let login = Login::start(&connection, "https://app.example/callback", &SystemRandom::new())?;
+    /// let grant = login.finish(&format!("code=c0de&state={}", login.state()))?;
+    /// assert!(matches!(grant, Grant::AuthorizationCode { .. }));
+    /// // Another login's callback.
+    /// assert!(login.finish("code=c0de&state=forged").is_err());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn finish(&self, callback: &str) -> Result<Grant, Error> {
         self.read(&[], callback)
     }

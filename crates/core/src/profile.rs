@@ -408,6 +408,23 @@ impl Profile {
     ///
     /// If the text is not TOML, a field is unknown, missing or of the wrong type, or two fields
     /// contradict each other. The message names the field.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Profile;
+    ///
+    /// let profile = Profile::from_toml(r#"
+    ///     id = "acme"
+    ///     name = "Acme"
+    ///     documentation = "https://acme.example/docs"
+    ///     environments.production.base_url = "https://login.acme.example"
+    ///     endpoints.token = "{base_url}/token"
+    ///     grants.client-credentials.client_auth = ["post"]
+    /// "#)?;
+    /// assert_eq!(profile.name, "Acme");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn from_toml(text: &str) -> Result<Self, Error> {
         let profile: Self = toml::from_str(text).map_err(|error| {
             let line = match error.span() {

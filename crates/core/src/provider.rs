@@ -14,6 +14,15 @@ use crate::{App, Error, Extra, GrantKind, Profile, Request, Response, Token};
 /// no I/O. Use [`from_profile`] for a provider that needs no code.
 pub trait Provider: Send + Sync + fmt::Debug {
     /// Returns the provider's profile.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::testing;
+    ///
+    /// let provider = testing::provider();
+    /// assert_eq!(provider.profile().documentation, "https://acme.example/docs/oauth");
+    /// ```
     fn profile(&self) -> &Profile;
 
     /// Returns the profile's id. Override it to avoid parsing the profile only for its id.
@@ -26,6 +35,41 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// An [`Error::setting`] that names the setting, with a hint that says how to correct it.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use countersign_core::{App, Connection, Error, Profile, Provider, Settings, testing};
+    ///
+    /// #[derive(Debug)]
+    /// struct Acme(Profile);
+    ///
+    /// impl Provider for Acme {
+    ///     fn profile(&self) -> &Profile {
+    ///         &self.0
+    ///     }
+    ///
+    ///     fn check(&self, app: App<'_>) -> Result<(), Error> {
+    ///         match app.policy.extra("tenant") {
+    ///             Some(tenant) if !tenant.starts_with("t-") => {
+    ///                 let message = "`extra.tenant` is not a tenant's name";
+    ///                 Err(Error::setting("extra.tenant", message).with_hint("copy it from Acme's console"))
+    ///             }
+    ///             _ => Ok(()),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let settings = Settings::from_pairs([
+    ///     ("environment", "demo"), ("grant", "client-credentials"), ("client_id", "app"),
+    ///     ("client_secret", "s3cret"), ("extra.tenant", "42"),
+    /// ])?;
+    /// let acme = Acme(Profile::from_toml(testing::PROFILE)?);
+    /// let error = Connection::new("mine", &settings, Arc::new(acme)).unwrap_err();
+    /// assert_eq!(error.setting_name(), Some("extra.tenant"));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     fn check(&self, app: App<'_>) -> Result<(), Error> {
         let _ = app;
         Ok(())
@@ -42,6 +86,38 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// If the connection lacks a setting that a parameter needs.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use countersign_core::{App, Connection, Error, GrantKind, Profile, Provider, Settings, testing};
+    /// # use countersign_core::{Clock, Grant, ManualClock, SystemRandom, token_request};
+    ///
+    /// #[derive(Debug)]
+    /// struct Acme(Profile);
+    ///
+    /// impl Provider for Acme {
+    ///     fn profile(&self) -> &Profile {
+    ///         &self.0
+    ///     }
+    ///
+    ///     fn parameters(&self, app: App<'_>, _: GrantKind) -> Result<Vec<(String, String)>, Error> {
+    ///         let tenant = app.policy.extra("tenant").unwrap_or("main");
+    ///         Ok(vec![("tenant".to_owned(), tenant.to_owned())])
+    ///     }
+    /// }
+    /// # let settings = Settings::from_pairs([
+    /// #     ("environment", "demo"), ("grant", "client-credentials"), ("client_id", "app"),
+    /// #     ("client_secret", "s3cret"), ("extra.tenant", "42"),
+    /// # ])?;
+    /// # let acme = Acme(Profile::from_toml(testing::PROFILE)?);
+    /// # let connection = Connection::new("mine", &settings, Arc::new(acme))?;
+    /// # let now = ManualClock::at(testing::NOW).now();
+    /// # let request = token_request(&connection, &Grant::ClientCredentials, now, &SystemRandom::new())?;
+    /// # assert_eq!(request.form().unwrap().value("tenant"), Some("42"));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     fn parameters(&self, app: App<'_>, grant: GrantKind) -> Result<Vec<(String, String)>, Error> {
         let _ = (app, grant);
         Ok(Vec::new())
@@ -78,6 +154,38 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// If the response is invalid, for example because a signature doesn't verify.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{App, Error, ErrorKind, Extra, Profile, Provider};
+    ///
+    /// #[derive(Debug)]
+    /// struct Acme(Profile);
+    ///
+    /// impl Provider for Acme {
+    ///     fn profile(&self) -> &Profile {
+    ///         &self.0
+    ///     }
+    ///
+    ///     fn read(&self, _: App<'_>, extra: &mut Extra) -> Result<(), Error> {
+    ///         let instance = extra.get("instance").ok_or_else(|| {
+    ///             Error::new(ErrorKind::Unreadable, "Acme returned no `instance`")
+    ///         })?;
+    ///         let url = format!("https://{instance}.acme.example");
+    ///         extra.insert("instance_url".to_owned(), url);
+    ///         Ok(())
+    ///     }
+    /// }
+    /// # let acme = Acme(Profile::from_toml(countersign_core::testing::PROFILE)?);
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "client-credentials"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// # ])?;
+    /// # let mut extra = Extra::from([("instance".to_owned(), "eu-7".to_owned())]);
+    /// # acme.read(connection.app(), &mut extra)?;
+    /// # assert_eq!(extra["instance_url"], "https://eu-7.acme.example");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     fn read(&self, app: App<'_>, extra: &mut Extra) -> Result<(), Error> {
         let _ = (app, extra);
         Ok(())
@@ -170,6 +278,17 @@ impl Registry {
     /// # Errors
     ///
     /// If there is already a provider with this id, because nothing can shadow a provider.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Registry, testing};
+    ///
+    /// let registry = Registry::new().with(testing::provider())?;
+    /// // Nothing can shadow a provider.
+    /// assert!(registry.with(testing::provider()).is_err());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn with(mut self, provider: Arc<dyn Provider>) -> Result<Self, Error> {
         let id = provider.id();
         if self.iter().any(|known| known.id() == id) {
@@ -186,6 +305,17 @@ impl Registry {
     /// # Errors
     ///
     /// If there is none. The message suggests the nearest id.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Registry, testing};
+    ///
+    /// let registry = Registry::new().with(testing::provider())?;
+    /// assert_eq!(registry.provider("acme")?.profile().name, "Acme");
+    /// assert!(registry.provider("acne").is_err());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn provider(&self, id: &str) -> Result<Arc<dyn Provider>, Error> {
         if let Some(provider) = self.iter().find(|known| known.id() == id) {
             return Ok(Arc::clone(provider));
@@ -201,6 +331,17 @@ impl Registry {
     }
 
     /// Returns the providers, in the order in which they were added.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Registry, testing};
+    ///
+    /// let registry = Registry::new().with(testing::provider())?;
+    /// let ids: Vec<_> = registry.iter().map(|provider| provider.id()).collect();
+    /// assert_eq!(ids, ["acme"]);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Provider>> {
         self.0.iter()
     }

@@ -87,6 +87,20 @@ impl Subjects {
     /// # Errors
     ///
     /// If the connection's grant is not `jwt-bearer`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Subjects, testing};
+    ///
+    /// # let connection = testing::signing_connection();
+    /// # let responses = ["t1", "t2", "t3"].map(|token| Ok(testing::token_response(token, 3600)));
+    /// # let transport = testing::MockTransport::new(responses);
+    /// // At most a million tokens in memory.
+    /// let subjects = Subjects::new(connection, transport, 1_000_000)?;
+    /// assert_eq!(subjects.token("464f5d25")?.expose(), "t1");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn new(
         connection: Connection,
         transport: Arc<dyn Transport>,
@@ -115,6 +129,24 @@ impl Subjects {
     }
 
     /// Sets the clock.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    /// use countersign_core::{ManualClock, Subjects, testing};
+    ///
+    /// # let connection = testing::signing_connection();
+    /// # let responses = ["t1", "t2", "t3"].map(|token| Ok(testing::token_response(token, 3600)));
+    /// # let transport = testing::MockTransport::new(responses);
+    /// let clock = Arc::new(ManualClock::at(testing::NOW));
+    /// let subjects = Subjects::new(connection, transport, 1000)?.with_clock(clock.clone());
+    /// subjects.token("joe")?;
+    /// clock.advance(Duration::from_secs(3600));
+    /// assert!(subjects.fresh("joe").is_none());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     #[must_use]
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
         self.with(|inner| inner.clock = clock)
@@ -143,6 +175,21 @@ impl Subjects {
     /// # Errors
     ///
     /// As [`Client::token`](crate::Client::token).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Subjects, testing};
+    ///
+    /// # let connection = testing::signing_connection();
+    /// # let responses = ["t1", "t2", "t3"].map(|token| Ok(testing::token_response(token, 3600)));
+    /// # let transport = testing::MockTransport::new(responses);
+    /// let subjects = Subjects::new(connection, transport, 1000)?;
+    /// assert_eq!(subjects.token("joe")?.expose(), "t1");
+    /// assert_eq!(subjects.token("ann")?.expose(), "t2");
+    /// assert_eq!(subjects.token("joe")?.expose(), "t1");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn token(&self, subject: &str) -> Result<Secret, Error> {
         let inner = &self.0;
         let request = {
@@ -170,6 +217,21 @@ impl Subjects {
     }
 
     /// Returns this subject's cached token, unless it is about to expire.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Subjects, testing};
+    ///
+    /// # let connection = testing::signing_connection();
+    /// # let responses = ["t1", "t2", "t3"].map(|token| Ok(testing::token_response(token, 3600)));
+    /// # let transport = testing::MockTransport::new(responses);
+    /// let subjects = Subjects::new(connection, transport, 1000)?;
+    /// assert!(subjects.fresh("joe").is_none());
+    /// subjects.token("joe")?;
+    /// assert!(subjects.fresh("joe").is_some());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn fresh(&self, subject: &str) -> Option<Secret> {
         self.0.look(&self.0.shard(subject).lock(), subject)
     }
@@ -178,6 +240,24 @@ impl Subjects {
     ///
     /// It returns when all subjects are done. Signing is most of the work, so use about as many
     /// threads as there are cores; more threads only help with a slow network.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Subjects, testing};
+    ///
+    /// # let connection = testing::signing_connection();
+    /// # let responses = ["t1", "t2", "t3"].map(|token| Ok(testing::token_response(token, 3600)));
+    /// # let transport = testing::MockTransport::new(responses);
+    /// let subjects = Subjects::new(connection, transport, 1000)?;
+    /// subjects.fetch_all(&["joe", "ann", "max"], 2, |subject, outcome| {
+    ///     if let Err(error) = outcome {
+    ///         eprintln!("{subject}: {error}");
+    ///     }
+    /// });
+    /// assert_eq!(subjects.len(), 3);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn fetch_all(
         &self,
         subjects: &[&str],
@@ -205,6 +285,22 @@ impl Subjects {
     /// Like with [`Client::invalidate`](crate::Client::invalidate), a token that itself replaced a
     /// rejected one is kept for its first minute, so that an API that rejects every token doesn't
     /// cost one token request per call.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Subjects, testing};
+    ///
+    /// # let connection = testing::signing_connection();
+    /// # let responses = ["t1", "t2", "t3"].map(|token| Ok(testing::token_response(token, 3600)));
+    /// # let transport = testing::MockTransport::new(responses);
+    /// let subjects = Subjects::new(connection, transport, 1000)?;
+    /// let token = subjects.token("joe")?;
+    /// // An API rejected the token: 401 Unauthorized.
+    /// subjects.invalidate("joe", &token);
+    /// assert_eq!(subjects.token("joe")?.expose(), "t2");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn invalidate(&self, subject: &str, token: &Secret) {
         let inner = &self.0;
         let mut state = inner.shard(subject).lock();
@@ -223,6 +319,21 @@ impl Subjects {
     }
 
     /// Returns the number of cached tokens, including expired ones.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Subjects, testing};
+    ///
+    /// # let connection = testing::signing_connection();
+    /// # let responses = ["t1", "t2", "t3"].map(|token| Ok(testing::token_response(token, 3600)));
+    /// # let transport = testing::MockTransport::new(responses);
+    /// let subjects = Subjects::new(connection, transport, 1000)?;
+    /// subjects.token("joe")?;
+    /// subjects.token("ann")?;
+    /// assert_eq!(subjects.len(), 2);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn len(&self) -> usize {
         let shards = self.0.shards.iter();
         shards.map(|shard| shard.lock().tokens.len()).sum()

@@ -32,8 +32,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 pub use crate::ManualClock;
 use crate::{
-    Client, Connection, Error, ErrorKind, MemoryStore, Profile, Provider, Random, Request,
-    Response, SendError, Settings, Store, SystemRandom, Transport, from_profile,
+    Algorithm, CallbackSigner, Client, Connection, Error, ErrorKind, MemoryStore, Profile,
+    Provider, Random, Request, Response, SendError, Settings, Store, SystemRandom, Transport,
+    from_profile,
 };
 
 /// The profile of the made-up vendor Acme. It has every grant, and refresh tokens that rotate.
@@ -43,6 +44,14 @@ pub const PROFILE: &str = include_str!("testing/acme.toml");
 pub const NOW: i64 = 1_800_000_000;
 
 /// Returns the provider of [`PROFILE`].
+///
+/// # Example
+///
+/// ```
+/// use countersign_core::testing;
+///
+/// assert_eq!(testing::provider().id(), "acme");
+/// ```
 pub fn provider() -> Arc<dyn Provider> {
     from_profile(Profile::from_toml(PROFILE).expect("the profile is valid"))
 }
@@ -74,6 +83,36 @@ pub fn connection<'a>(
         settings.set(key, value)?;
     }
     Connection::new("mine", &settings, provider())
+}
+
+/// Builds a connection named `mine` with the grant `jwt-bearer`, which needs no key.
+///
+/// Its signatures are zeros, which no server accepts.
+///
+/// # Example
+///
+/// ```
+/// use countersign_core::{Subjects, testing};
+///
+/// let transport = testing::MockTransport::new([Ok(testing::token_response("t1", 3600))]);
+/// let subjects = Subjects::new(testing::signing_connection(), transport, 1000)?;
+/// assert_eq!(subjects.token("joe")?.expose(), "t1");
+/// # Ok::<(), countersign_core::Error>(())
+/// ```
+pub fn signing_connection() -> Connection {
+    let settings = Settings::from_pairs([
+        ("provider", "acme"),
+        ("environment", "demo"),
+        ("grant", "jwt-bearer"),
+        ("client_id", "app"),
+        ("subject", "joe"),
+    ]);
+    let signer = CallbackSigner::new(Algorithm::RS256, None, |_| Ok(vec![0; 256]));
+    settings
+        .and_then(|settings| {
+            Connection::with_signer("mine", &settings, provider(), Arc::new(signer))
+        })
+        .expect("the settings are valid")
 }
 
 /// A client, and the parts that a test controls.
@@ -153,6 +192,16 @@ pub fn client_of(
 }
 
 /// Returns the response to a successful token request.
+///
+/// # Example
+///
+/// ```
+/// use countersign_core::testing;
+///
+/// let test = testing::client([Ok(testing::token_response("t1", 3600))]);
+/// assert_eq!(test.client.token()?.expires_at(), Some(testing::NOW + 3600));
+/// # Ok::<(), countersign_core::Error>(())
+/// ```
 pub fn token_response(access_token: &str, expires_in_s: u64) -> Response {
     json(
         200,
@@ -178,6 +227,16 @@ pub fn rotated_response(access_token: &str, refresh_token: &str, expires_in_s: u
 }
 
 /// Returns an error response of RFC 6749 section 5.2, such as 400 and `invalid_grant`.
+///
+/// # Example
+///
+/// ```
+/// use countersign_core::testing;
+///
+/// let test = testing::client([Ok(testing::error_response(400, "invalid_scope"))]);
+/// let error = test.client.token().unwrap_err();
+/// assert_eq!(error.oauth_error(), Some("invalid_scope"));
+/// ```
 pub fn error_response(status: u16, error: &str) -> Response {
     json(status, &serde_json::json!({ "error": error }))
 }
@@ -239,6 +298,17 @@ impl MockTransport {
     }
 
     /// Returns the bodies of the requests so far. They contain the secrets that would be sent.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::testing;
+    ///
+    /// let test = testing::client([Ok(testing::token_response("t1", 3600))]);
+    /// test.client.token()?;
+    /// assert!(test.transport.forms()[0].starts_with("grant_type=client_credentials&"));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn forms(&self) -> Vec<String> {
         let body = |request: &Request| request.body().map(|body| body.to_string());
         let bodies = self.state().requests.iter().map(body).collect::<Vec<_>>();

@@ -68,6 +68,17 @@ impl Token {
     }
 
     /// Returns the access token as a string.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::testing;
+    ///
+    /// let client = testing::client([Ok(testing::token_response("t1", 3600))]).client;
+    /// let header = format!("X-Acme-Token: {}", client.token()?.expose());
+    /// assert_eq!(header, "X-Acme-Token: t1");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn expose(&self) -> &str {
         self.data.access_token.expose()
     }
@@ -83,6 +94,16 @@ impl Token {
     }
 
     /// Returns the value for an `Authorization` header: `Bearer …`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::testing;
+    ///
+    /// let client = testing::client([Ok(testing::token_response("t1", 3600))]).client;
+    /// assert_eq!(client.token()?.authorization().expose(), "Bearer t1");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn authorization(&self) -> Secret {
         // Vendors write `bearer` in upper, lower and mixed case, and not every API accepts that. A
         // record of an old version may have a token type that is not valid as a scheme.
@@ -97,6 +118,16 @@ impl Token {
     }
 
     /// Returns when the token expires, in seconds since 1970. `None` if the vendor didn't say.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::testing;
+    ///
+    /// let client = testing::client([Ok(testing::token_response("t1", 3600))]).client;
+    /// assert_eq!(client.token()?.expires_at(), Some(testing::NOW + 3600));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn expires_at(&self) -> Option<i64> {
         self.data
             .expiry_known
@@ -107,21 +138,68 @@ impl Token {
     ///
     /// If the vendor didn't state a lifetime, the assumed one counts. If nothing can renew such a
     /// token either, the lifetime is a century: the token is used until an API rejects it.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use countersign_core::{Clock, testing};
+    ///
+    /// let test = testing::client([Ok(testing::token_response("t1", 3600))]);
+    /// let token = test.client.token()?;
+    /// test.clock.advance(Duration::from_secs(600));
+    /// assert_eq!(token.remaining(test.clock.now()), Duration::from_secs(3000));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn remaining(&self, now: Moment) -> Duration {
         self.data.lifetime.remaining(now)
     }
 
     /// Returns the granted scopes, if the vendor stated them.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Response, testing};
+    ///
+    /// let body = r#"{"access_token":"t1","expires_in":3600,"scope":"read write"}"#;
+    /// let client = testing::client([Ok(Response::new(200, [], body))]).client;
+    /// assert_eq!(client.token()?.scope(), Some("read write"));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn scope(&self) -> Option<&str> {
         self.data.scope.as_deref()
     }
 
     /// Returns the vendor's additions.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Response, testing};
+    ///
+    /// // Acme's profile keeps the member `instance`.
+    /// let body = r#"{"access_token":"t1","expires_in":3600,"instance":"eu-7"}"#;
+    /// let client = testing::client([Ok(Response::new(200, [], body))]).client;
+    /// assert_eq!(client.token()?.extra()["instance"], "eu-7");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn extra(&self) -> &Extra {
         &self.data.extra
     }
 
     /// Returns where the token came from.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Source, testing};
+    ///
+    /// let client = testing::client([Ok(testing::token_response("t1", 3600))]).client;
+    /// assert_eq!(client.token()?.source(), Source::Minted);
+    /// assert_eq!(client.token()?.source(), Source::Cache);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn source(&self) -> Source {
         self.source
     }
@@ -142,6 +220,14 @@ pub enum Source {
 
 impl Source {
     /// Returns the name used in JSON and every binding, such as `minted`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Source;
+    ///
+    /// assert_eq!(Source::Refreshed.as_str(), "refreshed");
+    /// ```
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Minted => "minted",

@@ -44,6 +44,26 @@ pub trait Transport: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// [`SendError`], which says whether the server may have received the request.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Error, ErrorKind, Request, Response, SendError, Transport, Url};
+    ///
+    /// /// A transport on a machine without a network.
+    /// #[derive(Debug)]
+    /// struct Offline;
+    ///
+    /// impl Transport for Offline {
+    ///     fn send(&self, request: &Request) -> Result<Response, SendError> {
+    ///         let message = format!("{} cannot be reached", request.url().host());
+    ///         Err(SendError::NotSent(Error::new(ErrorKind::Connect, message)))
+    ///     }
+    /// }
+    /// let request = Request::get(Url::parse("https://login.acme.example/jwks")?);
+    /// assert!(matches!(Offline.send(&request), Err(SendError::NotSent(_))));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     fn send(&self, request: &Request) -> Result<Response, SendError>;
 
     /// Returns a problem that doesn't prevent requests, such as a changed `ca_file` that is not

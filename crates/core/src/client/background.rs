@@ -18,6 +18,19 @@ impl Stop {
     }
 
     /// Stops every call that was given this signal, and every later one.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Stop, testing};
+    ///
+    /// let client = testing::client([]).client;
+    /// let stop = Stop::new();
+    /// stop.stop();
+    /// // Returns at once and sends nothing.
+    /// client.keep_fresh(&stop);
+    /// assert_eq!(client.counts().minted, 0);
+    /// ```
     pub fn stop(&self) {
         let (stopped, changed) = &*self.0;
         *stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;

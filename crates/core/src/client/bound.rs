@@ -19,6 +19,17 @@ impl Client {
     /// futures of [`Client::token_async`], whatever the store, the transport, the signer and other
     /// processes do. Work that is unfinished by then continues, and its outcome is stored.
     /// [`Client::drain`] has its own bound, the timeout that you pass.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use countersign_core::testing;
+    ///
+    /// let client = testing::client([]).client;
+    /// let timeout = client.connection().network().timeout;
+    /// assert_eq!(client.max_wait(), 5 * timeout + Duration::from_secs(60));
+    /// ```
     pub fn max_wait(&self) -> Duration {
         self.0.max_wait()
     }

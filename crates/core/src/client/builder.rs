@@ -51,6 +51,29 @@ impl ClientBuilder {
     }
 
     /// Sets the HTTP transport.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Client, Request, Response, SendError, Transport, testing};
+    ///
+    /// /// A transport without a network.
+    /// #[derive(Debug)]
+    /// struct Canned;
+    ///
+    /// impl Transport for Canned {
+    ///     fn send(&self, _: &Request) -> Result<Response, SendError> {
+    ///         Ok(testing::token_response("t1", 3600))
+    ///     }
+    /// }
+    ///
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "client-credentials"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// # ])?;
+    /// let client = Client::builder(connection).transport(std::sync::Arc::new(Canned)).build()?;
+    /// assert_eq!(client.token()?.expose(), "t1");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     #[must_use]
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.transport = Some(transport);
@@ -87,6 +110,24 @@ impl ClientBuilder {
     }
 
     /// Sets the random number generator.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use countersign_core::{Client, SystemRandom, testing};
+    ///
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "authorization-code"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// #     ("redirect_uri", "https://app.example/callback"),
+    /// # ])?;
+    /// let client = Client::builder(connection)
+    ///     .transport(testing::MockTransport::new([]))
+    ///     .random(Arc::new(SystemRandom::new()))
+    ///     .build()?;
+    /// assert_ne!(client.start_login(None)?.state(), client.start_login(None)?.state());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     #[must_use]
     pub fn random(mut self, random: Arc<dyn Random>) -> Self {
         self.random = Some(random);
@@ -130,6 +171,29 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// The function's error, if the grant needs the store or the setting is wrong.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use countersign_core::{Client, MemoryStore, Store, StoreSetting, store, testing};
+    ///
+    /// /// Opens only memory stores.
+    /// fn open(setting: &StoreSetting) -> Result<Arc<dyn Store>, store::Error> {
+    ///     match setting {
+    ///         StoreSetting::Memory => Ok(Arc::new(MemoryStore::new())),
+    ///         _ => Err(store::Error::setting("store", "this program keeps tokens in memory")),
+    ///     }
+    /// }
+    ///
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "client-credentials"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// # ])?;
+    /// let transport = testing::MockTransport::new([Ok(testing::token_response("t1", 3600))]);
+    /// let client = Client::builder(connection).transport(transport).open_store(open)?.build()?;
+    /// assert_eq!(client.token()?.expose(), "t1");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn open_store(
         self,
         open: impl Fn(&StoreSetting) -> Result<Arc<dyn Store>, store::Error> + Send + Sync + 'static,
@@ -141,6 +205,27 @@ impl ClientBuilder {
     /// Sets a second store, preferably on another disk, for new tokens that the store rejects.
     ///
     /// Such a token is durable there, and moves to the store as soon as the store accepts it.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use countersign_core::{Client, FileStore, testing};
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "refresh-token"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// #     ("refresh_token", "r0"),
+    /// # ])?;
+    /// let client = Client::builder(connection)
+    ///     .transport(testing::MockTransport::new([Ok(testing::rotated_response("t1", "r1", 3600))]))
+    ///     .store(Arc::new(FileStore::open(folder.path().join("tokens"))?))
+    ///     .fallback_store(Arc::new(FileStore::open(folder.path().join("fallback"))?))
+    ///     .build()?;
+    /// client.token()?;
+    /// assert!(client.unsaved().is_none());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     #[must_use]
     pub fn fallback_store(mut self, fallback: Arc<dyn Store>) -> Self {
         self.fallback = Some(fallback);
@@ -194,6 +279,31 @@ impl ClientBuilder {
     ///
     /// For example, a secret's file changed and can't be read, so the previous secret stays in use.
     /// Also called with each of the [`Client::login_warnings`] after a login.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Client, testing};
+    ///
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "authorization-code"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// #     ("redirect_uri", "https://app.example/callback"),
+    /// # ])?;
+    /// # let warnings = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    /// # let log = std::sync::Arc::clone(&warnings);
+    /// let client = Client::builder(connection)
+    ///     .transport(testing::MockTransport::new([Ok(testing::token_response("t1", 3600))]))
+    ///     .on_warning(move |warning| {
+    ///         eprintln!("warning: {warning}");
+    /// #       log.lock().unwrap().push(warning.message().to_owned());
+    ///     })
+    ///     .build()?;
+    /// let login = client.start_login(None)?;
+    /// // Warns, because the response has no refresh token.
+    /// client.complete_login(&login, &format!("code=c0de&state={}", login.state()))?;
+    /// # assert!(warnings.lock().unwrap()[0].contains("refresh token"));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     #[must_use]
     pub fn on_warning(mut self, warning: impl Fn(&Error) + Send + Sync + 'static) -> Self {
         self.warning = Some(Arc::new(warning));
@@ -222,6 +332,20 @@ impl ClientBuilder {
     ///
     /// If the transport or the store can't be created from the connection's settings, if there are
     /// no random bytes, or if the provider's [`crate::Provider::parameters`] differ between calls.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Client, testing};
+    ///
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "client-credentials"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// # ])?;
+    /// // Sends nothing yet.
+    /// let client = Client::builder(connection).transport(testing::MockTransport::new([])).build()?;
+    /// assert!(client.fresh().is_none());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn build(self) -> Result<Client, Error> {
         let connection = self.connection;
         let random = self.random.unwrap_or_else(|| Arc::new(SystemRandom::new()));

@@ -37,6 +37,27 @@ impl Client {
     /// # Errors
     ///
     /// If the store fails.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use countersign_core::{MemoryStore, Response, Revocation, testing};
+    ///
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "refresh-token"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// #     ("refresh_token", "r0"),
+    /// # ])?;
+    /// let responses = [
+    ///     Ok(testing::rotated_response("t1", "r1", 3600)),
+    ///     Ok(Response::new(200, [], "")),
+    /// ];
+    /// let test = testing::client_of(connection, responses, Arc::new(MemoryStore::new()));
+    /// test.client.token()?;
+    /// assert!(matches!(test.client.forget()?, Revocation::Revoked));
+    /// assert_eq!(test.transport.requests()[1].url().path(), "/revoke");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn forget(&self) -> Result<Revocation, Error> {
         Inner::bounded(&self.0, "the revocation", |inner| inner.forget(false))
     }
@@ -46,6 +67,27 @@ impl Client {
     /// # Errors
     ///
     /// If the store fails.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use countersign_core::{MemoryStore, Response, Revocation, testing};
+    ///
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "refresh-token"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// #     ("refresh_token", "r0"),
+    /// # ])?;
+    /// let responses = [
+    ///     Ok(testing::rotated_response("t1", "r1", 3600)),
+    ///     Ok(testing::error_response(503, "temporarily_unavailable")),
+    /// ];
+    /// let test = testing::client_of(connection, responses, Arc::new(MemoryStore::new()));
+    /// test.client.token()?;
+    /// assert!(matches!(test.client.force_forget()?, Revocation::Failed(_)));
+    /// assert!(test.store.keys()?.is_empty());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn force_forget(&self) -> Result<Revocation, Error> {
         Inner::bounded(&self.0, "the revocation", |inner| inner.forget(true))
     }

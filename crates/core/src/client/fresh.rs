@@ -117,6 +117,18 @@ impl Client {
     ///
     /// The token may have expired. Once the client has another token, or none, the handle's token
     /// is never fresh again.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::testing;
+    ///
+    /// let client = testing::client([Ok(testing::token_response("t1", 3600))]).client;
+    /// client.token()?;
+    /// let cached = client.cached().unwrap();
+    /// assert_eq!(cached.fresh().unwrap().expose(), "t1");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn cached(&self) -> Option<Cached> {
         self.0.shown.cached(&self.0.clock)
     }
@@ -130,6 +142,20 @@ impl Drop for Cache {
 
 impl Cached {
     /// Returns the token while it is fresh and its client still has it cached.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::testing;
+    ///
+    /// let test = testing::client([Ok(testing::token_response("t1", 3600))]);
+    /// let token = test.client.token()?;
+    /// let cached = test.client.cached().unwrap();
+    /// assert!(cached.fresh().is_some());
+    /// test.client.invalidate(&token);
+    /// assert!(cached.fresh().is_none());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     #[inline]
     pub fn fresh(&self) -> Option<&Token> {
         let held = &*self.held;

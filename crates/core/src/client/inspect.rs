@@ -108,6 +108,23 @@ impl RecordSummary {
     /// # Errors
     ///
     /// [`crate::ErrorKind::Store`] if the value is not a record, or is encrypted.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Clock, RecordSummary, testing};
+    ///
+    /// let test = testing::client([Ok(testing::token_response("t1", 3600))]);
+    /// test.client.token()?;
+    /// for key in test.store.keys()? {
+    ///     let value = test.store.load(&key)?.and_then(|stored| stored.value).unwrap();
+    ///     let record = RecordSummary::read(&value, test.clock.now())?;
+    ///     println!("{} at {}", record.connection(), record.provider());
+    /// #   assert_eq!((record.connection(), record.provider()), ("mine", "acme"));
+    /// }
+    /// # assert_eq!(test.store.keys()?.len(), 1);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn read(value: &[u8], now: Moment) -> Result<Self, Error> {
         let (record, connection, provider) = Record::decode_named(value, now)?;
         Ok(Self {
@@ -118,6 +135,21 @@ impl RecordSummary {
     }
 
     /// Returns whether a value is encrypted and must be read through a [`crate::SealedStore`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use countersign_core::{KeyRing, MemoryStore, RecordSummary, SealedStore, Store, StoreKey};
+    ///
+    /// let inner = Arc::new(MemoryStore::new());
+    /// let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    /// let sealed = SealedStore::new(inner.clone(), KeyRing::parse(key)?);
+    /// let record = StoreKey::of(["tenant", "42"]);
+    /// sealed.compare_and_swap(&record, None, None, b"a record");
+    /// assert!(RecordSummary::is_encrypted(&inner.load(&record)?.unwrap().value.unwrap()));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn is_encrypted(value: &[u8]) -> bool {
         crate::SealedStore::is_sealed(value)
     }
@@ -184,6 +216,26 @@ impl RecordSummary {
     }
 
     /// Returns the request that is in flight or whose outcome is unknown, if any.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use countersign_core::{Clock, Error, ErrorKind, MemoryStore, RecordSummary, SendError, testing};
+    ///
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "refresh-token"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// #     ("refresh_token", "r0"),
+    /// # ])?;
+    /// let lost = SendError::MaybeSent(Error::new(ErrorKind::Interrupted, "no response"));
+    /// let test = testing::client_of(connection, [Err(lost)], Arc::new(MemoryStore::new()));
+    /// assert!(test.client.token().is_err());
+    /// let key = &test.store.keys()?[0];
+    /// let value = test.store.load(key)?.and_then(|stored| stored.value).unwrap();
+    /// let attempt = RecordSummary::read(&value, test.clock.now())?.attempt().unwrap();
+    /// assert!(attempt.ambiguous);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn attempt(&self) -> Option<PendingAttempt> {
         let attempt = self.record.attempt.clone()?;
         Some(PendingAttempt {
@@ -198,6 +250,26 @@ impl RecordSummary {
     }
 
     /// Returns why the refresh token can't be used any more. `None` if it can.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use countersign_core::{Clock, MemoryStore, RecordSummary, testing};
+    ///
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "refresh-token"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// #     ("refresh_token", "r0"),
+    /// # ])?;
+    /// let responses = [Ok(testing::error_response(400, "invalid_grant"))];
+    /// let test = testing::client_of(connection, responses, Arc::new(MemoryStore::new()));
+    /// assert!(test.client.token().is_err());
+    /// let key = &test.store.keys()?[0];
+    /// let value = test.store.load(key)?.and_then(|stored| stored.value).unwrap();
+    /// let ended = RecordSummary::read(&value, test.clock.now())?.ended().unwrap();
+    /// assert!(ended.lost_attempt.is_none());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn ended(&self) -> Option<EndedGrant> {
         let ended = self.record.ended.as_ref()?;
         Some(EndedGrant {
@@ -233,6 +305,27 @@ impl RecordSummary {
     }
 
     /// Returns the last events in the grant's history, oldest first.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use countersign_core::{Clock, MemoryStore, RecordSummary, testing};
+    ///
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "refresh-token"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// #     ("refresh_token", "r0"),
+    /// # ])?;
+    /// let responses = [Ok(testing::rotated_response("t1", "r1", 3600))];
+    /// let test = testing::client_of(connection, responses, Arc::new(MemoryStore::new()));
+    /// test.client.token()?;
+    /// let key = &test.store.keys()?[0];
+    /// let value = test.store.load(key)?.and_then(|stored| stored.value).unwrap();
+    /// for event in RecordSummary::read(&value, test.clock.now())?.events() {
+    ///     println!("{} {:?} by {}", event.at_ms, event.what, event.by);
+    /// }
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn events(&self) -> Vec<Event> {
         self.record.history.events()
     }

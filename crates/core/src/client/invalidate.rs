@@ -39,6 +39,21 @@ impl Client {
     }
 
     /// Like [`Client::invalidate`], for when you only have the access token string.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Secret, testing};
+    ///
+    /// let client = testing::client([
+    ///     Ok(testing::token_response("t1", 3600)),
+    ///     Ok(testing::token_response("t2", 3600)),
+    /// ]).client;
+    /// client.token()?;
+    /// client.invalidate_access_token(&Secret::new("t1"));
+    /// assert_eq!(client.token()?.expose(), "t2");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn invalidate_access_token(&self, access_token: &Secret) {
         if self.0.check_process().is_err() {
             return;

@@ -13,6 +13,25 @@ impl Client {
     /// # Errors
     ///
     /// If the store can't be read.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use countersign_core::{MemoryStore, testing};
+    ///
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "authorization-code"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// #     ("redirect_uri", "https://app.example/callback"),
+    /// # ])?;
+    /// let responses = [Ok(testing::token_response("t1", 3600))];
+    /// let client = testing::client_of(connection, responses, Arc::new(MemoryStore::new())).client;
+    /// let login = client.start_login(None)?;
+    /// let token = client.complete_login(&login, &format!("code=c0de&state={}", login.state()))?;
+    /// // The response has no refresh token.
+    /// assert_eq!(client.login_warnings(&token)?.len(), 1);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn login_warnings(&self, token: &Token) -> Result<Vec<Error>, Error> {
         let token = token.clone();
         Inner::bounded(&self.0, "reading the record", move |inner| {
@@ -58,6 +77,21 @@ impl Connection {
     ///
     /// Scopes for a refresh token or an ID token don't count, because they are not permissions and
     /// servers may omit them.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Response, testing};
+    ///
+    /// let connection = testing::connection([
+    ///     ("grant", "client-credentials"), ("client_id", "app"), ("client_secret", "s3cret"),
+    ///     ("scopes", "read write"),
+    /// ])?;
+    /// let body = r#"{"access_token":"t1","expires_in":3600,"scope":"read"}"#;
+    /// let token = testing::client([Ok(Response::new(200, [], body))]).client.token()?;
+    /// assert_eq!(connection.scopes_not_granted(&token), ["write"]);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn scopes_not_granted(&self, token: &Token) -> Vec<&str> {
         lacking(self.scopes(), token.scope(), &self.rules().refresh_scopes)
     }

@@ -20,6 +20,41 @@ pub trait SpentSeeds: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// If the note can't be written.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::collections::BTreeMap;
+    /// use std::sync::Mutex;
+    /// use countersign_core::{Error, SpentSeeds, StoreKey};
+    ///
+    /// /// Notes in a table that is never flushed.
+    /// #[derive(Debug, Default)]
+    /// struct Table(Mutex<BTreeMap<String, String>>);
+    ///
+    /// impl SpentSeeds for Table {
+    ///     fn note(&self, seed: &StoreKey, connection: &str) -> Result<(), Error> {
+    ///         self.0.lock().unwrap().insert(seed.to_hex(), connection.to_owned());
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn withdraw(&self, seed: &StoreKey) -> Result<(), Error> {
+    ///         self.0.lock().unwrap().remove(&seed.to_hex());
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn find(&self, seed: &StoreKey) -> Result<Option<String>, Error> {
+    ///         let noted = self.0.lock().unwrap().contains_key(&seed.to_hex());
+    ///         Ok(noted.then(|| format!("row {}", seed.to_hex())))
+    ///     }
+    /// }
+    /// let (table, seed) = (Table::default(), StoreKey::of(["the digest of a refresh token"]));
+    /// table.note(&seed, "sales")?;
+    /// assert!(table.find(&seed)?.is_some());
+    /// table.withdraw(&seed)?;
+    /// assert!(table.find(&seed)?.is_none());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     fn note(&self, seed: &StoreKey, connection: &str) -> Result<(), Error>;
 
     /// Removes the note, because the refresh token is still valid.

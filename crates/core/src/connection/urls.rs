@@ -130,6 +130,21 @@ impl Connection {
     /// Returns the URL where an administrator consents for the whole organization.
     ///
     /// Returns `None` if the provider has no admin consent page or `redirect_uri` is not set.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "authorization-code"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// #     ("redirect_uri", "https://app.example/callback"),
+    /// # ])?;
+    /// match connection.admin_consent_url() {
+    ///     Some(url) => println!("an administrator has to open {url}"),
+    ///     None => println!("{} has no such page", connection.profile().name),
+    /// }
+    /// # assert!(connection.admin_consent_url().is_none());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn admin_consent_url(&self) -> Option<Url> {
         self.admin_consent_base(self.redirect_uri()?.as_str())
     }

@@ -70,6 +70,26 @@ impl<'a> IdTokenRules<'a> {
     }
 
     /// Requires the nonce that the login sent.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::jws::{self, Algorithm, KeySigner, VerificationKey};
+    /// use countersign_core::{Clock, IdTokenRules, ManualClock, PrivateKey};
+    ///
+    /// # let secret = "a secret of at least thirty-two bytes";
+    /// # let signer = KeySigner::new(PrivateKey::from_secret(secret), Some(Algorithm::HS256), None)?;
+    /// # let token = jws::sign(&signer, br#"{"iss":"https://login.acme.example","sub":"joe",
+    /// #     "aud":"app","exp":1700000600,"iat":1700000000,"nonce":"n-0S6_WzA2Mj"}"#, Some("JWT"))?;
+    /// # let key = VerificationKey::hmac(secret, Algorithm::HS256)?;
+    /// # let now = ManualClock::at(1_700_000_005).now();
+    /// let rules = IdTokenRules::new("https://login.acme.example", "app");
+    /// let sent = rules.clone().nonce("n-0S6_WzA2Mj");
+    /// assert!(sent.check(jws::verify(&token, &key)?, now).is_ok());
+    /// let another_login = rules.nonce("n-1T7_XaB3Nk");
+    /// assert!(another_login.check(jws::verify(&token, &key)?, now).is_err());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     #[must_use]
     pub fn nonce(mut self, sent: &'a str) -> Self {
         self.nonce = Nonce::Required(sent);
@@ -164,6 +184,26 @@ impl<'a> IdTokenRules<'a> {
     ///
     /// [`ErrorKind::Verification`], naming the claim that is not valid. The verdict is to log in
     /// again if the token is merely too old. Errors don't contain nonces, codes or tokens.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::jws::{self, Algorithm, KeySigner, VerificationKey};
+    /// use countersign_core::{Clock, IdTokenRules, ManualClock, PrivateKey};
+    ///
+    /// # let secret = "a secret of at least thirty-two bytes";
+    /// # let signer = KeySigner::new(PrivateKey::from_secret(secret), Some(Algorithm::HS256), None)?;
+    /// # let token = jws::sign(&signer, br#"{"iss":"https://login.acme.example","sub":"joe",
+    /// #     "aud":"app","exp":1700000600,"iat":1700000000}"#, Some("JWT"))?;
+    /// # let key = VerificationKey::hmac(secret, Algorithm::HS256)?;
+    /// let now = ManualClock::at(1_700_000_005).now();
+    /// let own = IdTokenRules::new("https://login.acme.example", "app");
+    /// assert_eq!(own.check(jws::verify(&token, &key)?, now)?.subject, "joe");
+    /// // The token is for another app.
+    /// let other = IdTokenRules::new("https://login.acme.example", "another-app");
+    /// assert!(other.check(jws::verify(&token, &key)?, now).is_err());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn check(&self, verified: Verified, now: Moment) -> Result<IdToken, Error> {
         self.validate(verified, now)
             .map_err(|error| error.in_context("the ID token was rejected"))

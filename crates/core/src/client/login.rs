@@ -1,0 +1,81 @@
+//! Logins: a person's browser brings the code, which the client exchanges once.
+
+use super::refresh::Returned;
+use super::{Client, Inner};
+use crate::login::kept_parameters;
+use crate::{Error, Login, Token, Url, read_authorization_response};
+
+impl Client {
+    /// Starts a login that returns to this redirect URI, which defaults to the connection's.
+    ///
+    /// # Errors
+    ///
+    /// As [`Login::start`], and if there is no redirect URI.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use countersign_core::{MemoryStore, testing};
+    ///
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "authorization-code"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// #     ("redirect_uri", "https://app.example/callback"),
+    /// # ])?;
+    /// let client = testing::client_of(connection, [], Arc::new(MemoryStore::new())).client;
+    /// let login = client.start_login(None)?;
+    /// // Send the person's browser there.
+    /// assert!(login.url().as_str().starts_with("https://demo.acme.example/authorize?"));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
+    pub fn start_login(&self, redirect_uri: Option<&str>) -> Result<Login, Error> {
+        let connection = &self.0.connection;
+        let own = connection.redirect_uri().map(Url::as_str);
+        let missing = || {
+            Error::missing("redirect_uri").with_hint(
+                "set redirect_uri to a redirect URI that is registered for the app at the vendor",
+            )
+        };
+        let redirect_uri = redirect_uri.or(own).ok_or_else(missing)?;
+        Login::start(connection, redirect_uri, self.0.random.as_ref())
+    }
+
+    /// Completes a login: validates the callback, exchanges the code once, and stores the tokens.
+    ///
+    /// `callback` is the URL that the vendor redirected the browser to, or its query.
+    /// [`Client::login_warnings`] returns what is missing from a login that succeeded.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_authorization_response`], and if the exchange or the store fails.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use countersign_core::{MemoryStore, testing};
+    ///
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "authorization-code"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// #     ("redirect_uri", "https://app.example/callback"),
+    /// # ])?;
+    /// let responses = [Ok(testing::rotated_response("t1", "r1", 3600))];
+    /// let client = testing::client_of(connection, responses, Arc::new(MemoryStore::new())).client;
+    /// let login = client.start_login(None)?;
+    /// // The query with which the browser came back.
+    /// let callback = format!("code=c0de&state={}", login.state());
+    /// client.complete_login(&login, &callback)?;
+    /// assert_eq!(client.token()?.expose(), "t1");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
+    pub fn complete_login(&self, login: &Login, callback: &str) -> Result<Token, Error> {
+        let connection = &self.0.connection;
+        let grant = read_authorization_response(connection, login, callback)?;
+        let kept = kept_parameters(connection.profile(), callback)?;
+        let login = login.clone();
+        Inner::bounded(&self.0, "the login", move |inner| {
+            let login = &login;
+            inner.exchange_login(&grant, &Returned { login, kept })
+        })
+    }
+}
