@@ -74,7 +74,7 @@ impl<'a> Maker<'a> {
         };
         let settings = self
             .override_settings(settings)?
-            .resolve(countersign::variable)?;
+            .resolve(countersign::environment::variable)?;
         let registry = self.registry()?;
         match signer {
             None => Connection::from_registry(name, &settings, &registry),
