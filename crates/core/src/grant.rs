@@ -26,6 +26,7 @@ pub enum Grant {
 
 /// The type of a token to revoke (RFC 7009 section 2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TokenTypeHint {
     /// An access token.
     AccessToken,

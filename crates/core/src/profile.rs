@@ -150,6 +150,7 @@ pub struct Profile {
 /// One deployment of a provider.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Environment {
     /// The base URL of the endpoints. If absent, the setting `base_url` is required.
     pub base_url: Option<String>,
@@ -164,6 +165,7 @@ pub struct Environment {
 /// The URLs of a token service, as templates.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Endpoints {
     /// The token endpoint (RFC 6749 section 3.2).
     pub token: String,
@@ -188,6 +190,7 @@ pub struct Endpoints {
 /// The rules of one grant.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct GrantRules {
     /// The supported client authentications. The first one is the default.
     pub client_auth: Vec<ClientAuth>,
@@ -230,6 +233,7 @@ pub struct GrantRules {
 // accept any table: the whole one of `[[authorize]]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct AuthorizeRules {
     /// Whether a login with the scope `openid` sends a `nonce`, which the ID token must repeat
     /// (OpenID Connect Core section 3.1.2.1). True by default.
@@ -251,6 +255,7 @@ pub struct AuthorizeRules {
 /// How an authorization server compares the port of a redirect URI on the loopback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum LoopbackPort {
     /// Any port is accepted (RFC 8252 section 7.3).
     Any,
@@ -261,6 +266,7 @@ pub enum LoopbackPort {
 /// The contents of an assertion (RFC 7523 section 3).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct AssertionRules {
     /// The algorithms that the vendor accepts. The first one that the key supports is the default.
     #[serde(deserialize_with = "algorithms")]
@@ -298,6 +304,7 @@ pub struct AssertionRules {
 /// The audience of client authentication assertions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum ClientAudience {
     /// The URL of the token endpoint.
     #[default]
@@ -309,6 +316,7 @@ pub enum ClientAudience {
 /// How consent is requested.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Consent {
     /// The scopes that an individual consents to. `{scopes}` stands for the connection's.
     pub individual: String,
@@ -319,6 +327,7 @@ pub struct Consent {
 /// The parameters of a request for an administrator's consent.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct AdminConsent {
     /// The value of `scope`.
     pub scope: String,
@@ -329,6 +338,7 @@ pub struct AdminConsent {
 /// What happens to refresh tokens.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct RefreshRules {
     /// Whether a refresh returns a new refresh token.
     pub rotation: Rotation,
@@ -344,6 +354,7 @@ pub struct RefreshRules {
 /// Whether a refresh replaces the refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Rotation {
     /// Every response contains a new one.
     Always,
@@ -356,6 +367,7 @@ pub enum Rotation {
 /// How a successful response is read.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct ResponseRules {
     /// Members of the response that are kept and returned as `extra`.
     pub keep: Vec<String>,
@@ -374,6 +386,7 @@ pub struct ResponseRules {
 /// The meaning of one of the vendor's errors.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct ErrorRow {
     /// Matches only these grants; all if empty.
     #[serde(default)]

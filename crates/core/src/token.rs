@@ -277,6 +277,7 @@ impl Lifetime {
 
 /// A successful response of a token endpoint (RFC 6749 section 5.1), parsed.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct TokenResponse {
     /// The access token.
     pub access_token: Secret,

@@ -132,3 +132,59 @@ impl SendError {
         }
     }
 }
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotSent(error) => write!(f, "not sent: {error}"),
+            Self::MaybeSent(error) => write!(f, "maybe sent: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for SendError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::NotSent(error) | Self::MaybeSent(error) => Some(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+    use crate::{ErrorKind, jose, store, trusted};
+
+    /// Returns the messages of an error and its causes.
+    fn chain(error: &dyn std::error::Error) -> Vec<String> {
+        let mut messages = vec![error.to_string()];
+        let mut error = error;
+        while let Some(cause) = error.source() {
+            messages.push(cause.to_string());
+            error = cause;
+        }
+        messages
+    }
+
+    #[test]
+    fn every_error_returns_its_cause() {
+        let cause = || std::io::Error::other("the disk is gone");
+        let of_store = store::Error::new(store::ErrorKind::Unusable, "store").with_source(cause());
+        assert_eq!(chain(&of_store), ["store", "the disk is gone"]);
+        assert_eq!(chain(&Error::from(of_store)), ["store", "the disk is gone"]);
+        let of_key = jose::Error::new(jose::ErrorKind::Signing, "key").with_source(cause());
+        assert_eq!(chain(&of_key), ["key", "the disk is gone"]);
+        assert_eq!(chain(&Error::from(of_key)), ["key", "the disk is gone"]);
+
+        let error = Error::new(ErrorKind::Interrupted, "cut off").with_source(cause());
+        let chained = jose::Error::from(error.clone());
+        assert_eq!(chained.source().unwrap().to_string(), "cut off");
+        let sending = SendError::MaybeSent(error);
+        let messages = ["maybe sent: cut off", "cut off", "the disk is gone"];
+        assert_eq!(chain(&sending), messages);
+        let unopened = trusted::OpenError::from(cause());
+        assert_eq!(unopened.source().unwrap().to_string(), "the disk is gone");
+    }
+}

@@ -81,6 +81,7 @@ pub fn check_folder(path: &Path) -> Result<(), OpenError> {
 
 /// A file opened by [`open`].
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Trusted {
     /// The file, open for reading.
     pub file: File,

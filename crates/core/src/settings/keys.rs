@@ -2,6 +2,7 @@
 
 /// One setting of a connection.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct SettingKey {
     /// The name, the same in every language.
     pub name: &'static str,
