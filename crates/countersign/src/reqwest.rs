@@ -50,6 +50,20 @@ impl AuthorizedClient {
     }
 
     /// Returns the HTTP client, which builds requests. What it sends itself has no token.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign::reqwest::AuthorizedClient;
+    /// use countersign::testing;
+    ///
+    /// let client = testing::client([]).client;
+    /// let api = AuthorizedClient::new(client, reqwest::Client::builder())?;
+    /// let request = api.http().get("https://api.example.com/me").build()?;
+    /// // `execute` adds the token.
+    /// assert!(!request.headers().contains_key("authorization"));
+    /// # Ok::<(), reqwest::Error>(())
+    /// ```
     pub fn http(&self) -> &::reqwest::Client {
         &self.http
     }

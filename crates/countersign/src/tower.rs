@@ -12,7 +12,8 @@
 //! # fn main() -> Result<(), countersign::Error> {
 //! // The connector of a real program speaks TLS.
 //! let http: Client<HttpConnector, Full<&[u8]>> = Client::builder(TokioExecutor::new()).build_http();
-//! let layer = AuthorizationLayer::new(countersign::load("work")?, "https://demo.docusign.net")?;
+//! let client = countersign::load("work")?;
+//! let layer = AuthorizationLayer::<Full<&[u8]>>::new(client, "https://demo.docusign.net")?;
 //! let api = layer.layer(http);
 //! # Ok(()) }
 //! ```
@@ -58,6 +59,18 @@ impl<B> AuthorizationLayer<B> {
     /// # Errors
     ///
     /// As [`Url::parse`]: the scheme must be https, except on a loopback address.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign::testing;
+    /// use countersign::tower::AuthorizationLayer;
+    ///
+    /// let client = testing::client([]).client;
+    /// assert!(AuthorizationLayer::<String>::new(client.clone(), "https://api.example.com").is_ok());
+    /// // No token is sent in clear text.
+    /// assert!(AuthorizationLayer::<String>::new(client, "http://api.example.com").is_err());
+    /// ```
     pub fn new(client: Client, origin: &str) -> Result<Self, Error>
     where
         B: Clone,

@@ -41,6 +41,21 @@ pub struct AuthorizedAgent {
 
 impl AuthorizedAgent {
     /// Creates an agent that sends requests by `agent`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use countersign::testing;
+    /// use countersign::ureq::AuthorizedAgent;
+    ///
+    /// let patient = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(120)));
+    /// let client = testing::client([]).client;
+    /// let api = AuthorizedAgent::new(client, patient.build().into());
+    /// # // A token never leaves in clear text.
+    /// # let request = ureq::http::Request::get("http://api.example.com/").body("").unwrap();
+    /// # assert!(api.run(request).is_err());
+    /// ```
     pub fn new(client: Client, agent: Agent) -> Self {
         Self { client, agent }
     }
@@ -52,6 +67,30 @@ impl AuthorizedAgent {
     /// # Errors
     ///
     /// If there is no token, if the token would be sent in clear text, or if there is no response.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign::testing;
+    /// use countersign::ureq::AuthorizedAgent;
+    ///
+    /// # let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    /// # let url = format!("http://{}/me", server.local_addr().unwrap());
+    /// # let thread = std::thread::spawn(move || {
+    /// #     use std::io::{Read, Write};
+    /// #     let (mut stream, _) = server.accept().unwrap();
+    /// #     let mut request = [0; 4096];
+    /// #     let length = stream.read(&mut request).unwrap();
+    /// #     stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi").unwrap();
+    /// #     String::from_utf8_lossy(&request[..length]).to_lowercase()
+    /// # });
+    /// let client = testing::client([Ok(testing::token_response("t1", 3600))]).client;
+    /// let api = AuthorizedAgent::new(client, ureq::agent());
+    /// let mut response = api.run(ureq::http::Request::get(url).body("").unwrap())?;
+    /// assert_eq!(response.body_mut().read_to_string()?, "hi");
+    /// # assert!(thread.join().unwrap().contains("authorization: bearer t1"));
+    /// # Ok::<(), ureq::Error>(())
+    /// ```
     pub fn run(&self, request: Request<impl AsRef<[u8]>>) -> Result<Response<Body>, ::ureq::Error> {
         let (parts, body) = request.into_parts();
         let body = body.as_ref();
