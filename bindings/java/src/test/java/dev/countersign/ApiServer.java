@@ -84,8 +84,8 @@ final class ApiServer implements AutoCloseable {
         if (response.json != null) {
             exchange.getResponseHeaders().set("Content-Type", "application/json");
         }
-        String body = response.json == null ? "status " + response.status : response.json;
-        byte[] text = body.getBytes(StandardCharsets.UTF_8);
+        String sent = response.json == null ? "status " + response.status : response.json;
+        byte[] text = sent.getBytes(StandardCharsets.UTF_8);
         exchange.sendResponseHeaders(response.status, text.length);
         exchange.getResponseBody().write(text);
         exchange.close();
