@@ -175,10 +175,10 @@ def test_a_program_inherits_no_descriptor(connections: Path, sandbox: Sandbox) -
     client = countersign.Client.load(NAME, connections, store=f"file:{sandbox.dir}/kept")
     client.token()
     sandbox.post("/_sandbox/faults", {"kind": "slow", "ms": 40})
-    before = len(sandbox.log())
+    sent = len(sandbox.log())
     call = threading.Thread(target=client.refresh)
     call.start()
-    while len(sandbox.log()) == before:
+    while len(sandbox.log()) == sent:
         assert call.is_alive()
     held = len(os.listdir("/proc/self/fd"))
     during = inherited_descriptors()
