@@ -1,9 +1,8 @@
 //! `cargo xtask budget`: counts the crates that a user of one provider depends on.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
-use crate::{root, table};
+use crate::{cargo, table};
 
 /// The maximum number of crates that core, the default transport and one provider resolve to.
 ///
@@ -25,23 +24,10 @@ pub(crate) fn run() -> Result<(), String> {
 
 fn resolved(package: &str) -> Result<BTreeSet<String>, String> {
     // Includes the transport, which the command and most programs use.
-    let tree = Command::new(env!("CARGO"))
-        .args(["tree", "--locked", "-e", "normal", "--prefix", "none"])
-        .args([
-            "-p",
-            package,
-            "-p",
-            "countersign-core",
-            "--features",
-            "countersign-core/ureq",
-        ])
-        .current_dir(root())
-        .output()
-        .map_err(|error| format!("cargo tree: {error}"))?;
-    if !tree.status.success() {
-        return Err(String::from_utf8_lossy(&tree.stderr).into_owned());
-    }
-    let text = String::from_utf8_lossy(&tree.stdout);
+    let mut tree = vec!["tree", "--locked", "-e", "normal", "--prefix", "none"];
+    tree.extend(["-p", package, "-p", "countersign-core"]);
+    tree.extend(["--features", "countersign-core/ureq"]);
+    let text = cargo::output(&tree)?;
     let lines = text
         .lines()
         .map(|line| line.trim_end_matches(" (*)").to_owned());

@@ -18,3 +18,16 @@ pub(crate) fn run(arguments: &[&str], variables: &[(&str, &OsStr)]) -> Result<()
         false => Err(format!("cargo {} failed", arguments.join(" "))),
     }
 }
+
+/// Runs cargo and returns its standard output. Shows its messages only if it fails.
+pub(crate) fn output(arguments: &[&str]) -> Result<String, String> {
+    let output = Command::new(env!("CARGO"))
+        .args(arguments)
+        .current_dir(root())
+        .output()
+        .map_err(|error| error.to_string())?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+    }
+}

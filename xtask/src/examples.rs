@@ -4,8 +4,9 @@
 
 use std::path::Path;
 
-use syn::{Attribute, Expr, ImplItem, Item, Lit, Meta, TraitItem, UseTree, Visibility};
+use syn::{Attribute, ImplItem, Item, Meta, TraitItem, UseTree, Visibility};
 
+use crate::source::{documentation, parse};
 use crate::{root, table};
 
 /// The folders of the crates whose functions are counted.
@@ -64,12 +65,6 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
         true => Ok(()),
         false => Err(faults.join("\n")),
     }
-}
-
-fn parse(path: &Path) -> Result<syn::File, String> {
-    let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
-    syn::parse_file(&text).map_err(|error| failed(&error))
 }
 
 /// The public functions of a crate: free ones, methods of types, and methods of traits.
@@ -144,7 +139,7 @@ impl Functions {
         if !is_hidden(attributes) {
             self.0.push(Function {
                 name: format!("{path}::{name}"),
-                has_example: has_example(&documentation(attributes)),
+                has_example: has_example(documentation(attributes)),
             });
         }
     }
@@ -212,29 +207,14 @@ fn is_hidden(attributes: &[Attribute]) -> bool {
     })
 }
 
-fn documentation(attributes: &[Attribute]) -> String {
-    let lines = attributes.iter().filter_map(|attribute| {
-        let Meta::NameValue(pair) = &attribute.meta else {
-            return None;
-        };
-        match &pair.value {
-            Expr::Lit(value) if pair.path.is_ident("doc") => match &value.lit {
-                Lit::Str(text) => Some(text.value()),
-                _ => None,
-            },
-            _ => None,
-        }
-    });
-    lines.collect::<Vec<_>>().join("\n")
-}
-
 /// Reports whether documentation has a block of code that `cargo test` runs.
-fn has_example(documentation: &str) -> bool {
-    let fences = documentation
-        .lines()
-        .filter_map(|line| line.trim_start().strip_prefix("```"));
+fn has_example(documentation: impl Iterator<Item = String>) -> bool {
+    let fences = documentation.filter_map(|line| {
+        let words = line.trim_start().strip_prefix("```")?;
+        Some(words.to_owned())
+    });
     // Every other one closes a block.
-    fences.step_by(2).any(|words| {
+    fences.step_by(2).any(|words: String| {
         let mut words = words.split(',').map(str::trim);
         words.all(|word| ["", "rust", "should_panic"].contains(&word))
     })

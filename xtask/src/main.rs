@@ -16,6 +16,7 @@ mod examples;
 mod fuzz;
 mod package;
 mod sandbox;
+mod source;
 mod table;
 mod test;
 mod tidy;

@@ -3,11 +3,10 @@
 //! With `--verify`, it also builds each one from its package.
 
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
 
-use crate::{root, table};
+use crate::{cargo, table};
 
 /// The maximum that crates.io accepts.
 const MAX_KEYWORDS: usize = 5;
@@ -18,7 +17,7 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
         ["--verify"] => true,
         _ => return Err("usage: cargo xtask package [--verify]".to_owned()),
     };
-    let metadata = cargo(&["metadata", "--no-deps", "--format-version", "1", "--locked"])?;
+    let metadata = cargo::output(&["metadata", "--no-deps", "--format-version", "1", "--locked"])?;
     let metadata: Value = serde_json::from_str(&metadata).map_err(|error| error.to_string())?;
     let packages = metadata["packages"].as_array();
     // `publish = false` is an empty list of registries.
@@ -45,7 +44,8 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
     // The lock file has every version. Asking the registry again takes a minute for nothing, so that
     // is only for a machine that has never asked it.
     let offline = [pack.as_slice(), &["--offline"]].concat();
-    cargo(&offline).or_else(|_| cargo(&pack))?;
+    // Packing prints a page of warnings about tests that are left out on purpose.
+    cargo::output(&offline).or_else(|_| cargo::output(&pack))?;
     table::say(&format!("packed {} crates\n", published.len()));
     Ok(())
 }
@@ -77,20 +77,4 @@ fn faults(package: &Value) -> Vec<String> {
     missing
         .map(|what| format!("{manifest}: lacks {what}"))
         .collect()
-}
-
-/// Runs cargo and returns its standard output.
-///
-/// Packing prints a page of warnings about tests that are left out on purpose, so its messages are
-/// shown only if it fails.
-fn cargo(arguments: &[&str]) -> Result<String, String> {
-    let output = Command::new(env!("CARGO"))
-        .args(arguments)
-        .current_dir(root())
-        .output()
-        .map_err(|error| error.to_string())?;
-    match output.status.success() {
-        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-    }
 }

@@ -5,9 +5,10 @@
 
 use std::path::Path;
 
-use syn::{Attribute, Expr, Item, Lit, Meta};
+use syn::{Attribute, Expr, Item, Lit};
 
 use crate::root;
+use crate::source::{documentation, parse};
 
 /// The prefix of exports that exist only in test builds.
 pub(crate) const TEST_HOOKS: &str = "csign_test_";
@@ -104,8 +105,7 @@ pub(crate) fn plugin() -> Result<Model, String> {
 /// Returns the variants of another crate's enum, without numbers.
 #[cfg(test)]
 pub(crate) fn variants(path: &str, name: &str) -> Result<Vec<Value>, String> {
-    let text = std::fs::read_to_string(root().join(path)).map_err(|error| error.to_string())?;
-    let file = syn::parse_file(&text).map_err(|error| format!("{path}: {error}"))?;
+    let file = parse(&root().join(path))?;
     let mut enums = file.items.iter().filter_map(|item| match item {
         Item::Enum(item) if item.ident == name => Some(item),
         _ => None,
@@ -125,8 +125,7 @@ impl Model {
     /// Reads a file and the modules that it declares.
     fn read(&mut self, path: &Path) -> Result<(), String> {
         let shown = path.display();
-        let text = std::fs::read_to_string(path).map_err(|error| format!("{shown}: {error}"))?;
-        let file = syn::parse_file(&text).map_err(|error| format!("{shown}: {error}"))?;
+        let file = parse(path)?;
         self.read_items(&file.items)
             .map_err(|why| format!("{shown}: {why}"))?;
         let folder = match path.file_stem().is_some_and(|stem| stem == "lib") {
@@ -440,17 +439,7 @@ fn number(value: &Expr) -> Result<i64, String> {
 /// Returns the documentation, one string per paragraph.
 fn paragraphs(attributes: &[Attribute]) -> Vec<String> {
     let mut all = vec![String::new()];
-    for attribute in attributes {
-        let Meta::NameValue(doc) = &attribute.meta else {
-            continue;
-        };
-        let Expr::Lit(literal) = &doc.value else {
-            continue;
-        };
-        let (true, Lit::Str(line)) = (doc.path.is_ident("doc"), &literal.lit) else {
-            continue;
-        };
-        let line = line.value();
+    for line in documentation(attributes) {
         let line = line.trim();
         match all.last_mut() {
             Some(last) if !line.is_empty() => {
