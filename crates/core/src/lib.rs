@@ -57,7 +57,7 @@
 //! | `outcome` | `token_request` | `token` or `error` |
 //! | `outcome` | `refreshed` | where the token came from ([`Source`]), or `error` |
 //! | `duration_ms` | `token_request`, `refreshed` | how long it took |
-//! | `operation` | `store_error` | `read`, `write`, `write_fallback` or `delete` |
+//! | `operation` | `store_error` | `read`, `write`, `delete`, `read_fallback` or `write_fallback` |
 //! | `error`, `kind`, `verdict` | failures | [`Error::message`], [`Error::kind`] and [`Error::verdict`] |
 //! | `http_status`, `oauth_error`, `trace_id` | failures | what the server said, if anything |
 //!

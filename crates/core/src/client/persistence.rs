@@ -77,8 +77,9 @@ impl Persistence {
         let Some(fallback) = &self.fallback else {
             return Ok(None);
         };
-        let stored = fallback.load(key)?;
-        Ok(Loaded::of(stored, self.clock.now())?.record)
+        let stored = fallback.load(key).map_err(Error::from);
+        let loaded = stored.and_then(|stored| Loaded::of(stored, self.clock.now()));
+        Ok(self.reported("read_fallback", loaded)?.record)
     }
 
     /// Reads the record that waits in the fallback store.
@@ -109,14 +110,12 @@ impl Persistence {
             .compare_and_swap(&self.key, expected, Some(fence), &bytes);
         let written = match swap {
             Swap::Applied(version) => Ok(version),
-            Swap::Unknown(error) => {
-                // It may have been written: look in the store.
-                let now = self.store.load(&self.key)?;
-                match now.filter(|now| has(now, &bytes)) {
-                    Some(now) => Ok(now.version),
-                    None => Err(worth_a_retry(error.into())),
-                }
-            }
+            // It may have been written: look in the store.
+            Swap::Unknown(error) => match self.store.load(&self.key) {
+                Ok(Some(now)) if has(&now, &bytes) => Ok(now.version),
+                Ok(_) => Err(worth_a_retry(error.into())),
+                Err(error) => Err(error.into()),
+            },
             other => Err(not_stored(other)),
         };
         self.reported("write", written)
@@ -233,7 +232,7 @@ impl Persistence {
         let bytes = record.encode(&self.connection);
         let moved = match self.store.compare_and_swap(&self.key, None, None, &bytes) {
             Swap::Applied(version) => version,
-            other => return Err(not_stored(other)),
+            other => return self.reported("write", Err(not_stored(other))),
         };
         self.delete_at(from, version, fence)?;
         Ok(moved)

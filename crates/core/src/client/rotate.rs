@@ -97,13 +97,9 @@ impl Inner {
         let connection = &*self.credentials.current();
         let started = self.clock.now();
         let traced = trace::TokenRequest::start(connection, grant.kind());
-        let request = match token_request(connection, grant, started, self.random.as_ref()) {
-            Ok(request) => request,
-            Err(error) => {
-                traced.end(Some(&error));
-                return Err(self.not_sent(intended, error));
-            }
-        };
+        let request = token_request(connection, grant, started, self.random.as_ref())
+            .inspect_err(|error| traced.end(Some(error)))
+            .map_err(|error| self.not_sent(intended, error))?;
         let response = match self.send_request(&request) {
             Ok(response) => response,
             Err(SendError::NotSent(error)) => {

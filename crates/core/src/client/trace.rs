@@ -44,7 +44,7 @@ impl<'a> TokenRequest<'a> {
     }
 
     /// Emits an event with the outcome.
-    pub(crate) fn end(self, error: Option<&Error>) {
+    pub(crate) fn end(&self, error: Option<&Error>) {
         let provider = self.connection.profile().id.as_str();
         let connection = self.connection.name();
         let grant = self.grant.as_str();

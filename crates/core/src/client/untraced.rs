@@ -9,7 +9,7 @@ impl TokenRequest {
         Self
     }
 
-    pub(crate) fn end(self, _: Option<&Error>) {}
+    pub(crate) fn end(&self, _: Option<&Error>) {}
 }
 
 pub(super) fn refresh(

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use countersign_core::testing::{self, TestClient};
-use countersign_core::{MemoryStore, Store, Swap, store};
+use countersign_core::{Client, MemoryStore, Store, Swap, store};
 use countersign_store_conformance::Intercepted;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -196,5 +196,25 @@ fn failures_of_the_store_are_reported() {
         failure.get("error").contains("the disk is full"),
         "{failure:?}"
     );
+    assert_no_secret(&seen, &secrets);
+}
+
+#[test]
+fn an_unreadable_fallback_store_is_reported() {
+    let fallback = Arc::new(MemoryStore::new());
+    let (test, secrets) = refreshing(Arc::new(MemoryStore::new()));
+    let connection = test.client.connection().clone();
+    let garbage = fallback.compare_and_swap(&connection.record_key(), None, None, b"no record");
+    assert!(matches!(garbage, Swap::Applied(_)));
+    let client = Client::builder(connection)
+        .transport(test.transport)
+        .clock(test.clock)
+        .fallback_store(fallback);
+    let client = client.build().unwrap();
+    let seen = seen_in(|| drop(client.token()));
+    let mut failures = seen
+        .iter()
+        .filter(|seen| seen.name == "countersign.store_error");
+    assert!(failures.any(|failure| failure.get("operation") == "read_fallback"));
     assert_no_secret(&seen, &secrets);
 }
