@@ -57,7 +57,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let (stream, _) = listener.accept().await?;
         let app = Arc::clone(&app);
         tokio::spawn(async move {
-            let service = service_fn(|request| answer(Arc::clone(&app), request));
+            let service = service_fn(|request| respond(Arc::clone(&app), request));
             let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
             if let Err(why) = connection.await {
                 eprintln!("{why}");
@@ -66,7 +66,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 }
 
-async fn answer(app: Arc<App>, request: Request<Incoming>) -> Result<Reply, Infallible> {
+async fn respond(app: Arc<App>, request: Request<Incoming>) -> Result<Reply, Infallible> {
     let outcome = match request.uri().path() {
         "/" => home(&app).await,
         "/login" => start_login(&app),
