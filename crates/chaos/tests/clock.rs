@@ -7,8 +7,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use countersign_core::{
-    Client, Clock, Connection, ManualClock, MemoryStore, Profile, Request, Response, SendError,
-    Settings, Store, Transport, Verdict, from_profile,
+    Client, Clock, Connection, ManualClock, MemoryStore, Request, Response, SendError, Store,
+    Transport, Verdict, testing,
 };
 
 const NOW: i64 = 1_800_000_000;
@@ -91,28 +91,14 @@ impl Bench {
 }
 
 fn connection() -> Connection {
-    let profile = Profile::from_toml(
-        r#"
-        id = "acme"
-        name = "Acme"
-        documentation = "https://acme.example/docs"
-        environments.production.base_url = "https://login.acme.example"
-        endpoints.token = "{base_url}/token"
-        grants.refresh-token.client_auth = ["post"]
-        refresh.rotation = "always"
-        "#,
-    )
-    .unwrap();
-    let settings = Settings::from_pairs([
-        ("provider", "acme"),
+    testing::connection([
         ("grant", "refresh-token"),
         ("client_id", "app"),
         ("client_secret", "s3cret"),
         ("refresh_token", "r0"),
         ("min_valid_s", "0"),
     ])
-    .unwrap();
-    Connection::new("clock", &settings, from_profile(profile)).unwrap()
+    .unwrap()
 }
 
 #[test]

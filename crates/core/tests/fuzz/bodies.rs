@@ -7,7 +7,7 @@ use std::time::Duration;
 use countersign_core::jws::{self, Algorithm, VerificationKey};
 use countersign_core::{
     Clock, Connection, Error, Grant, IdTokenRules, Listener, Login, ManualClock, Moment, Profile,
-    Random, Response, Secret, Settings, Url, read_token_response, token_request,
+    Random, Response, Secret, Settings, Url, read_token_response, testing, token_request,
 };
 
 /// A public key (RFC 8037 appendix A.2) and a secret.
@@ -23,18 +23,13 @@ static KEYS: LazyLock<[VerificationKey; 2]> = LazyLock::new(|| {
 });
 
 static CONNECTION: LazyLock<Connection> = LazyLock::new(|| {
-    let profile = include_str!("../../../../tests/profiles/acme.toml");
-    let profile = Profile::from_toml(profile).expect("the profile is valid");
-    let settings = Settings::from_pairs([
-        ("provider", "acme"),
+    let settings = [
         ("grant", "authorization-code"),
         ("client_id", "app"),
         ("client_secret", SECRET),
         ("redirect_uri", "http://127.0.0.1/callback"),
-    ])
-    .expect("the settings are valid");
-    Connection::new("mine", &settings, countersign_core::from_profile(profile))
-        .expect("the connection is valid")
+    ];
+    testing::connection(settings).expect("the connection is valid")
 });
 
 const SECRET: &str = "s3cret-s3cret-s3cret";

@@ -5,9 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use countersign_core::{
-    Connection, Profile, Request, Response, SendError, Settings, Transport, from_profile,
-};
+use countersign_core::testing;
 
 use super::{Claim, Copied, PLACES, read};
 use crate::client::{Client, make, with};
@@ -18,31 +16,10 @@ use crate::{
     csign_client_refresh, csign_client_token, csign_status, csign_token, csign_token_free, fork,
 };
 
-/// Returns this token, valid for an hour.
-#[derive(Debug)]
-struct Canned(&'static str);
-
-impl Transport for Canned {
-    fn send(&self, _: &Request) -> Result<Response, SendError> {
-        let body = format!(r#"{{"access_token":"{}","expires_in":3600}}"#, self.0);
-        Ok(Response::new(200, [], body))
-    }
-}
-
-/// Returns a client that has this token cached.
-fn with_token(token: &'static str) -> countersign_core::Client {
-    let profile = include_str!("../../../../../tests/profiles/acme.toml");
-    let profile = from_profile(Profile::from_toml(profile).unwrap());
-    let settings = [
-        ("provider", "acme"),
-        ("grant", "client-credentials"),
-        ("client_id", "app"),
-        ("client_secret", "s3cret"),
-    ];
-    let settings = Settings::from_pairs(settings).unwrap();
-    let connection = Connection::new("mine", &settings, profile).unwrap();
-    let builder = countersign_core::Client::builder(connection).transport(Arc::new(Canned(token)));
-    let inner = builder.build().unwrap();
+/// Returns a client that has this token cached, and gets the same one from three more requests.
+fn with_token(token: &str) -> countersign_core::Client {
+    let responses = [(); 4].map(|()| Ok(testing::token_response(token, 3600)));
+    let inner = testing::client(responses).client;
     inner.token().unwrap();
     inner
 }
@@ -82,7 +59,7 @@ fn leave(client: usize, inner: &countersign_core::Client, born: u32) {
 struct Held(*mut csign_client);
 
 impl Held {
-    fn new(token: &'static str) -> Self {
+    fn new(token: &str) -> Self {
         let made = new_with(|number| Client {
             inner: with_token(token),
             shown: Reused::new(),

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use self::state::*;
 use super::*;
 use crate::client::record::Asked;
-use crate::{Connection, ErrorKind, Extra, Moment, Profile, Settings, TokenResponse};
+use crate::{Connection, ErrorKind, Extra, Moment, TokenResponse, testing};
 
 /// Which faults happen, and how many of them at most.
 #[derive(Clone, Copy, Default)]
@@ -60,17 +60,13 @@ struct Model {
 
 impl Model {
     fn new(rules: Rules) -> Self {
-        let profile = include_str!("../../../../../tests/profiles/acme.toml");
-        let profile = Profile::from_toml(profile).unwrap();
-        let settings = Settings::from_pairs([
-            ("provider", "acme"),
+        let settings = [
             ("grant", "authorization-code"),
             ("client_id", "app"),
             ("client_secret", "s3cret"),
             ("redirect_uri", "http://127.0.0.1/callback"),
-        ])
-        .unwrap();
-        let connection = Connection::new("model", &settings, crate::from_profile(profile)).unwrap();
+        ];
+        let connection = testing::connection(settings).unwrap();
         Self { rules, connection }
     }
 
