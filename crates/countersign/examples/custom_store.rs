@@ -50,15 +50,16 @@ struct Row {
     record: Option<Stored>,
     /// The fence of the last lease.
     fence: u64,
-    /// Who holds the lease, and until when.
+    /// Who holds the lease, and until when: to the end of that millisecond, because the clock counts
+    /// whole ones and a lease must not end early.
     holder: Option<(Holder, i64)>,
 }
 
 impl Row {
     /// Reports whether this is the lease in progress.
     fn is_held_by(&self, owner: &Owner, fence: u64, now_ms: i64) -> bool {
-        let held =
-            (self.holder.as_ref()).is_some_and(|(by, until)| by.owner == *owner && *until > now_ms);
+        let held = (self.holder.as_ref())
+            .is_some_and(|(by, until)| by.owner == *owner && *until >= now_ms);
         held && self.fence == fence
     }
 }
@@ -128,7 +129,7 @@ impl Store for TableStore {
         let now = self.now_ms()?;
         let mut rows = self.rows();
         let row = rows.entry(*key).or_default();
-        if row.holder.as_ref().is_some_and(|(_, until)| *until > now) {
+        if row.holder.as_ref().is_some_and(|(_, until)| *until >= now) {
             let retry_in = Duration::from_millis(20);
             return Ok(Lease::Busy { retry_in });
         }
@@ -175,7 +176,7 @@ impl Store for TableStore {
         let now = self.now_ms()?;
         let rows = self.rows();
         let held = rows.get(key).and_then(|row| row.holder.as_ref());
-        let held = held.filter(|(_, until)| *until > now);
+        let held = held.filter(|(_, until)| *until >= now);
         Ok(held.map(|(holder, _)| holder.clone()))
     }
 

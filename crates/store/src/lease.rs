@@ -10,7 +10,9 @@ pub enum Lease {
         /// Greater than every earlier fence of this key and than the record's own, even if the store
         /// has lost its earlier leases.
         fence: u64,
-        /// How long it lasts, counted from before the call. `None` if the kernel ends it.
+        /// How long it lasts at least, counted from before the call. `None` if the kernel ends it.
+        ///
+        /// A store whose clock counts whole milliseconds must not end it a part of one early.
         valid_for: Option<Duration>,
     },
     /// Somebody holds the lease.

@@ -56,6 +56,10 @@ pub const CHECKS: &[(&str, Check)] = &[
         "a timed lease expires by the store's clock",
         leases::expires,
     ),
+    (
+        "a timed lease lasts as long as it was granted for",
+        leases::lasts_as_long_as_granted,
+    ),
     ("the store's clock never goes back", leases::clock),
     ("one of many creates a record", contention::one_creates),
     ("no increment is lost", contention::counters),

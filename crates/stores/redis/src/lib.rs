@@ -269,7 +269,7 @@ impl Store for RedisStore {
         let [owner, fence, until] =
             <[_; 3]>::try_from(words(lease)).map_err(|_| self.unexpected_response())?;
         let now_ms = self.now_ms()?;
-        let held = number_of(&until).is_some_and(|until| until / 1000 > now_ms.unsigned_abs());
+        let held = number_of(&until).is_some_and(|until| until > now_ms.unsigned_abs() * 1000);
         Ok(held.then(|| {
             let owner = Owner::new(String::from_utf8_lossy(&owner).into_owned());
             Holder::new(owner, number_of(&fence).and_then(granted_ms))

@@ -189,20 +189,36 @@ pub(super) fn expires(backend: &Backend) {
     assert!(matches!(late, Swap::Fenced), "{late:?}");
 
     // A renewed lease lasts from then. An expired one can't be renewed even if nobody holds it.
-    assert!(other.renew(&key, &b, next, short).unwrap());
-    let renewed = Instant::now();
-    while other
-        .renew(&key, &b, next, Duration::from_millis(1))
-        .unwrap()
-    {
-        assert!(
-            renewed.elapsed() < Duration::from_secs(10),
-            "it never expires"
-        );
+    let brief = Duration::from_millis(1);
+    assert!(other.renew(&key, &b, next, brief).unwrap());
+    let over = other.now_ms().unwrap() + 2;
+    while other.now_ms().unwrap() < over {
         std::thread::yield_now();
     }
+    assert!(!other.renew(&key, &b, next, brief).unwrap());
     assert!(!other.release(&key, &b, next).unwrap());
     granted(&one, &key, &a);
+}
+
+/// A store that counts whole milliseconds must not end a lease a part of one early.
+pub(super) fn lasts_as_long_as_granted(backend: &Backend) {
+    let (one, other) = (backend.open(), backend.open());
+    if one.capabilities().lease != LeaseKind::Timed {
+        return;
+    }
+    let (a, b) = (Owner::new("a"), Owner::new("b"));
+    for _ in 0..40 {
+        let (key, asked) = (fresh_key(), Instant::now());
+        let granted = one.lease(&key, &a, Duration::from_millis(5)).unwrap();
+        let Lease::Granted { fence, valid_for } = granted else {
+            panic!("busy");
+        };
+        let valid_for = valid_for.unwrap_or_default();
+        assert!(wait_for(&other, &key, &b, Duration::from_secs(10)) > fence);
+        // Measured from before the lease began until after it ended.
+        let lasted = asked.elapsed();
+        assert!(lasted >= valid_for, "{lasted:?} instead of {valid_for:?}");
+    }
 }
 
 pub(super) fn clock(backend: &Backend) {
