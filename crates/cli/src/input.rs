@@ -47,7 +47,7 @@ pub(crate) fn bytes(path: &Path, what: &str) -> Result<Zeroizing<Vec<u8>>, Error
     }
 }
 
-/// Reads a shared secret from a file, without trailing line breaks.
+/// Reads a shared secret from a file, without a byte order mark and trailing line breaks.
 ///
 /// As with `K_file` settings, other users must not be able to write the file.
 pub(crate) fn secret(path: &Path, what: &str) -> Result<Secret, Error> {
@@ -65,7 +65,8 @@ pub(crate) fn secret_of(bytes: &[u8], path: &Path, what: &str) -> Result<Secret,
         );
     }
     let text = text_of(bytes, path, what)?;
-    Ok(Secret::from(text.expose().trim_end_matches(['\r', '\n'])))
+    let text = text.expose().trim_start_matches('\u{feff}');
+    Ok(Secret::from(text.trim_end_matches(['\r', '\n'])))
 }
 
 /// Parses a file as a JWK or JWK Set, if it is one.

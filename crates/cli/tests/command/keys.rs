@@ -322,7 +322,7 @@ fn locked() -> Pair {
     let pair = Pair::new(P256);
     let arguments = "pkey -in key.pem -aes256 -passout pass:canary-phrase -out locked.pem";
     pair.openssl(&arguments.split(' ').collect::<Vec<_>>());
-    pair.write("phrase", "canary-phrase\n");
+    pair.write("phrase", "\u{feff}canary-phrase\r\n");
     pair
 }
 

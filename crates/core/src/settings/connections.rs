@@ -229,7 +229,8 @@ mod tests {
             ("[connections.bad] junk\nprovider = \"x\"", Some("line 1")),
         ] {
             let (before, after) = (format!("{GOOD}{bad}"), format!("{bad}{GOOD}"));
-            for text in [&before, &after] {
+            let marked = format!("\u{feff}{after}");
+            for text in [&before, &after, &marked] {
                 let all = read(text);
                 assert_eq!(
                     all.select("good").unwrap().value("provider"),

@@ -79,7 +79,8 @@ fn read_secret(key: &str, path: &Path) -> Result<Secret, Error> {
             _ => Err(reject("is not UTF-8 text")),
         };
     };
-    // Most editors add a line feed, which is not part of the secret.
+    // Most editors add a line feed, and some a byte order mark. Neither is part of the secret.
+    let text = text.trim_start_matches('\u{feff}');
     Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
 }
 

@@ -25,6 +25,8 @@ enum Open {
 /// Splits a text whose connections are tables with headers: `[connections.NAME]` and their
 /// subtables.
 ///
+/// The text may begin with a byte order mark, as some editors write it.
+///
 /// Returns `None` if the text has another form or other tables, and must be parsed as a whole.
 pub(super) fn cut(text: &str) -> Option<Sections> {
     let mut sections = Sections::default();
@@ -34,7 +36,10 @@ pub(super) fn cut(text: &str) -> Option<Sections> {
     for line in text.split_inclusive('\n') {
         let here = at;
         at += line.len();
-        let content = line.trim_start();
+        let content = match here {
+            0 => line.trim_start_matches('\u{feff}').trim_start(),
+            _ => line.trim_start(),
+        };
         if open.is_none() && content.starts_with('[') && is_header(content, depth) {
             depth = 0;
             let name = connection_of(content);

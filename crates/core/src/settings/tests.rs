@@ -58,6 +58,18 @@ fn relative_paths_start_at_the_given_folder() {
 }
 
 #[test]
+fn what_editors_add_to_a_file_is_not_part_of_the_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secret");
+    let settings = Settings::from_pairs([("client_secret_file", path.to_str().unwrap())]).unwrap();
+    for text in ["pa ss", "pa ss\n", "pa ss\r\n", "\u{feff}pa ss\r\n"] {
+        std::fs::write(&path, text).unwrap();
+        let resolved = settings.clone().resolve(|_| None).unwrap();
+        assert_eq!(resolved.value("client_secret"), Some("pa ss"), "{text:?}");
+    }
+}
+
+#[test]
 fn only_keys_may_be_binary() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("bytes"), [0x30, 0x82, 0, 1]).unwrap();

@@ -74,9 +74,11 @@ fn plaintext_to_other_machines_is_rejected_unless_allowed() {
 #[test]
 fn the_password_can_be_in_a_file() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), "hunter2\n").unwrap();
     let url = format!("redis://h/?password_file={}", file.path().display());
-    assert_eq!(parse(&url).unwrap().password.unwrap().expose(), "hunter2");
+    for text in ["hunter2", "hunter2\n", "\u{feff}hunter2\r\n"] {
+        std::fs::write(file.path(), text).unwrap();
+        assert_eq!(parse(&url).unwrap().password.unwrap().expose(), "hunter2");
+    }
 }
 
 #[test]
