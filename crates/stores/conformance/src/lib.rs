@@ -47,6 +47,8 @@ pub struct Backend {
     /// Whether each handle stands for a separate process, so that dropping it ends the holder of its
     /// leases.
     independent: bool,
+    /// Whether the store knows who holds a lease.
+    names_holders: bool,
 }
 
 impl Backend {
@@ -55,6 +57,7 @@ impl Backend {
         Self {
             open: Box::new(open),
             independent: true,
+            names_holders: true,
         }
     }
 
@@ -63,6 +66,16 @@ impl Backend {
         Self {
             open: Box::new(open),
             independent: false,
+            names_holders: true,
+        }
+    }
+
+    /// The store doesn't know who holds a lease, so [`Store::holder`] always returns `None`.
+    #[must_use]
+    pub fn without_holders(self) -> Self {
+        Self {
+            names_holders: false,
+            ..self
         }
     }
 

@@ -24,6 +24,20 @@ fn the_file_store_passes() {
     run(&Backend::new(open));
 }
 
+#[test]
+fn a_store_may_not_know_its_holders() {
+    let store = Arc::new(Anonymous(MemoryStore::new()));
+    run(&Backend::of_one_process(move || store.clone()).without_holders());
+}
+
+/// A store that doesn't know who holds a lease.
+#[derive(Debug)]
+struct Anonymous(MemoryStore);
+
+impl Store for Anonymous {
+    forward_store!(self => self.0; capabilities, load, compare_and_swap, tombstone, lease, renew, release, keys, now_ms);
+}
+
 /// At least one check must fail for each of these faults.
 #[test]
 fn faulty_stores_fail() {

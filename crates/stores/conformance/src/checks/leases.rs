@@ -85,16 +85,16 @@ pub(super) fn names_its_holder(backend: &Backend) {
     let owner = Owner::of_this_process("holder");
     assert_eq!(other.holder(&key).unwrap(), None);
     let fence = granted(&one, &key, &owner);
-    let holder = other.holder(&key).unwrap().unwrap();
-    assert_eq!(holder.owner, owner);
-    let held_ms = other.now_ms().unwrap() - holder.since_ms.unwrap();
-    assert!((-1000..600_000).contains(&held_ms), "for {held_ms} ms");
-    let pid = std::process::id();
-    assert!(
-        holder
-            .to_string()
-            .starts_with(&format!("process {pid} on "))
-    );
+    let holder = other.holder(&key).unwrap();
+    assert_eq!(holder.is_some(), backend.names_holders);
+    if let Some(holder) = holder {
+        assert_eq!(holder.owner, owner);
+        // A store may not know since when.
+        if let Some(since_ms) = holder.since_ms {
+            let held_ms = other.now_ms().unwrap() - since_ms;
+            assert!((-1000..600_000).contains(&held_ms), "for {held_ms} ms");
+        }
+    }
     assert!(one.release(&key, &owner, fence).unwrap());
     assert_eq!(other.holder(&key).unwrap(), None);
 }
