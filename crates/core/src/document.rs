@@ -1,6 +1,42 @@
 //! What is wrong with a TOML text, for messages.
 
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
 use crate::nearest::nearest;
+
+/// Rejects other values in place of a table, because serde reads an array into a struct's fields,
+/// in order.
+///
+/// In `names`, `a` is the table `a`, and `a.*` is each table in `a`, which is itself a table or an
+/// array. Returns where the other value begins, and what is wrong.
+pub(crate) fn only_tables(table: &DeTable<'_>, names: &[&str]) -> Result<(), (usize, String)> {
+    for name in names {
+        let (name, each) = match name.strip_suffix(".*") {
+            Some(outer) => (outer, true),
+            None => (*name, false),
+        };
+        let Some(value) = table.get(name) else {
+            continue;
+        };
+        let inner: Vec<(&str, &Spanned<DeValue<'_>>)> = match value.get_ref() {
+            DeValue::Table(all) if each => {
+                all.iter().map(|(key, it)| (&**key.get_ref(), it)).collect()
+            }
+            DeValue::Array(all) if each => all.iter().map(|it| ("", it)).collect(),
+            _ => vec![("", value)],
+        };
+        let wrong = inner
+            .iter()
+            .find(|(_, it)| !matches!(it.get_ref(), DeValue::Table(_)));
+        if let Some((key, value)) = wrong {
+            let dot = if key.is_empty() { "" } else { "." };
+            let why = format!("`{name}{dot}{key}`: it must be a table");
+            return Err((value.span().start, why));
+        }
+    }
+    Ok(())
+}
 
 /// Returns what is wrong, without the source.
 pub(crate) fn explain(text: &str, mut error: toml::de::Error) -> String {

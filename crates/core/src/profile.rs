@@ -10,10 +10,25 @@ use std::collections::BTreeMap;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
+use toml::de::DeTable;
 
 pub use self::template::Templated;
 use crate::document;
 use crate::{Algorithm, BasicEncoding, ClientAuth, Error, ErrorKind, GrantKind, Verdict, jose};
+
+/// The fields of a profile that are tables, or tables and arrays of such tables (`*`).
+const TABLES: &[&str] = &[
+    "assertion",
+    "authorize",
+    "consent",
+    "endpoints",
+    "environments.*",
+    "errors.*",
+    "extra",
+    "grants.*",
+    "refresh",
+    "response",
+];
 
 /// A vendor's token service, described as data.
 ///
@@ -229,8 +244,6 @@ pub struct GrantRules {
 }
 
 /// The authorization request and its response, beyond RFC 6749 section 4.1.
-// Serde reads an array into a struct's fields, in order. `params` comes later, because it would
-// accept any table: the whole one of `[[authorize]]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -439,14 +452,11 @@ impl Profile {
     /// # Ok::<(), countersign_core::Error>(())
     /// ```
     pub fn from_toml(text: &str) -> Result<Self, Error> {
-        let profile: Self = toml::from_str(text).map_err(|error| {
-            let line = match error.span() {
-                Some(span) if span.start > 0 => {
-                    format!(" in line {}", document::line(text, span.start))
-                }
-                _ => String::new(),
+        let profile = read(text).map_err(|(at, why)| {
+            let line = match at {
+                0 => String::new(),
+                at => format!(" in line {}", document::line(text, at)),
             };
-            let why = document::explain(text, error);
             Error::new(ErrorKind::Setting, format!("profile{line}: {why}"))
         })?;
         profile.check().map_err(|why| {
@@ -543,6 +553,17 @@ impl Default for RefreshRules {
             absolute_days: None,
         }
     }
+}
+
+/// Returns where the text is wrong and why, if it is.
+fn read(text: &str) -> Result<Profile, (usize, String)> {
+    let explain = |error: toml::de::Error| {
+        let at = error.span().map_or(0, |span| span.start);
+        (at, document::explain(text, error))
+    };
+    let table = DeTable::parse(text).map_err(explain)?;
+    document::only_tables(table.get_ref(), TABLES)?;
+    Profile::deserialize(toml::de::Deserializer::from(table)).map_err(explain)
 }
 
 fn algorithms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Algorithm>, D::Error> {
