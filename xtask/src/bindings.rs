@@ -128,6 +128,7 @@ impl Stage {
             prefix: base.join("prefix"),
             profile: "dev".into(),
             features: "fleet,test-hooks".into(),
+            glibc: None,
             packages: false,
         };
         dist.install()?;

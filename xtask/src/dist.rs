@@ -1,5 +1,7 @@
 //! `cargo xtask dist`: installs libraries, headers and programs in one relocatable folder.
 
+mod glibc;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -18,11 +20,13 @@ const SOVERSION: &str = "0";
 const MAX_BYTES: u64 = 2_900_000;
 
 const USAGE: &str = "\
-cargo xtask dist --prefix DIR [--no-fleet] [--no-packages] [--profile P]
+cargo xtask dist --prefix DIR [--no-fleet] [--glibc VERSION] [--no-packages] [--profile P]
 
   --prefix DIR     The folder to install to; it can be moved later
   --no-fleet       Build a smaller libcountersign without the PostgreSQL and Redis stores; the
                    packages need them, so add --no-packages
+  --glibc VERSION  Build for systems with this glibc or a newer one, such as 2.17, instead of this
+                   system's. Requires cargo-zigbuild: pip install cargo-zigbuild ziglang
   --no-packages    Don't build the packages for Go, Python, Node and Java
   --profile P      The cargo profile; the default is dist, and dev builds faster
 ";
@@ -48,6 +52,8 @@ pub(crate) struct Dist {
     pub(crate) prefix: PathBuf,
     pub(crate) profile: String,
     pub(crate) features: String,
+    /// The oldest glibc to support; `None` means this system's.
+    pub(crate) glibc: Option<String>,
     pub(crate) packages: bool,
 }
 
@@ -71,6 +77,7 @@ impl Dist {
             prefix: PathBuf::new(),
             profile: "dist".into(),
             features: "fleet".into(),
+            glibc: None,
             packages: true,
         };
         let mut words = options.iter();
@@ -86,6 +93,7 @@ impl Dist {
                 }
                 "--profile" => dist.profile = value()?.to_owned(),
                 "--no-fleet" => dist.features.clear(),
+                "--glibc" => dist.glibc = Some(glibc::version(value()?)?),
                 "--no-packages" => dist.packages = false,
                 other => return Err(format!("unknown option `{other}`\n\n{USAGE}")),
             }
@@ -104,14 +112,14 @@ impl Dist {
     /// Builds and installs the libraries, headers, pkg-config and CMake files, and programs.
     pub(crate) fn install(&self) -> Result<(), String> {
         let native_libs = self.build_library()?;
-        let built = built(&self.profile);
+        let built = self.built(&self.profile);
         // The command's size matters less, and link-time optimization takes minutes.
         let profile = match self.profile.as_str() {
             "dist" => "release",
             other => other,
         };
-        build("countersign-cli", profile)?;
-        build("countersign-sandbox", profile)?;
+        self.build("countersign-cli", profile)?;
+        self.build("countersign-sandbox", profile)?;
         let lib = folder(&self.prefix, "lib")?;
 
         let file = format!("libcountersign.so.{VERSION}");
@@ -169,7 +177,13 @@ impl Dist {
 
         let bin = folder(&self.prefix, "bin")?;
         for program in ["countersign", "countersign-sandbox"] {
-            copy(&self::built(profile).join(program), &bin.join(program))?;
+            copy(&self.built(profile).join(program), &bin.join(program))?;
+        }
+        if let Some(version) = &self.glibc {
+            let programs = ["countersign", "countersign-sandbox"].map(|program| bin.join(program));
+            for file in programs.iter().chain([&lib.join(&file)]) {
+                glibc::check(file, version)?;
+            }
         }
         self.completions(&bin.join("countersign"))?;
         self.man_pages(&bin.join("countersign"))?;
@@ -193,7 +207,7 @@ impl Dist {
 
     /// Builds one kind of the library, showing cargo's progress. Returns the compiler's messages.
     fn build_kind(&self, kind: &str, options: &[&str]) -> Result<Vec<String>, String> {
-        let mut cargo = cargo("rustc", "countersign-capi", &self.profile);
+        let mut cargo = self.cargo("rustc", "countersign-capi", &self.profile);
         if !self.features.is_empty() {
             cargo.args(["--features", &self.features]);
         }
@@ -270,34 +284,44 @@ impl Dist {
             false => Ok(()),
         }
     }
-}
 
-fn build(package: &str, profile: &str) -> Result<(), String> {
-    let status = cargo("build", package, profile).status();
-    match status.map_err(|error| error.to_string())?.success() {
-        true => Ok(()),
-        false => Err(format!("could not build {package}")),
+    fn build(&self, package: &str, profile: &str) -> Result<(), String> {
+        let status = self.cargo("build", package, profile).status();
+        match status.map_err(|error| error.to_string())?.success() {
+            true => Ok(()),
+            false => Err(format!("could not build {package}")),
+        }
     }
-}
 
-fn cargo(verb: &str, package: &str, profile: &str) -> Command {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo
-        .args([verb, "--locked", "--profile", profile, "-p", package])
-        .current_dir(root());
-    if matches!(profile, "dist" | "release") {
-        cargo.env("CARGO_ENCODED_RUSTFLAGS", rustflags(profile));
+    fn cargo(&self, verb: &str, package: &str, profile: &str) -> Command {
+        let mut cargo = match &self.glibc {
+            Some(version) => glibc::cargo(verb, version),
+            None => {
+                let mut cargo = Command::new(env!("CARGO"));
+                cargo.arg(verb);
+                cargo
+            }
+        };
+        cargo
+            .args(["--locked", "--profile", profile, "-p", package])
+            .current_dir(root());
+        if matches!(profile, "dist" | "release") {
+            cargo.env("CARGO_ENCODED_RUSTFLAGS", rustflags(profile));
+        }
+        cargo
     }
-    cargo
-}
 
-/// Returns the folder of a profile's artifacts.
-fn built(profile: &str) -> PathBuf {
-    let folder = match profile {
-        "dev" => "debug",
-        other => other,
-    };
-    target().join(folder)
+    /// Returns the folder of a profile's artifacts.
+    fn built(&self, profile: &str) -> PathBuf {
+        let folder = match profile {
+            "dev" => "debug",
+            other => other,
+        };
+        match &self.glibc {
+            Some(_) => target().join(glibc::target()).join(folder),
+            None => target().join(folder),
+        }
+    }
 }
 
 /// Returns `RUSTFLAGS` with our own flags added, in cargo's encoding.

@@ -36,6 +36,7 @@ pub(super) fn run() -> Result<(), String> {
         prefix: prefix.to_owned(),
         profile: "dist".into(),
         features: features.into(),
+        glibc: None,
         packages: false,
     };
     let fleet = base.join("fleet");
