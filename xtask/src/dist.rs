@@ -1,6 +1,8 @@
 //! `cargo xtask dist`: installs libraries, headers and programs in one relocatable folder.
 
 mod glibc;
+mod paths;
+mod sbom;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -179,12 +181,19 @@ impl Dist {
         for program in ["countersign", "countersign-sandbox"] {
             copy(&self.built(profile).join(program), &bin.join(program))?;
         }
-        if let Some(version) = &self.glibc {
-            let programs = ["countersign", "countersign-sandbox"].map(|program| bin.join(program));
-            for file in programs.iter().chain([&lib.join(&file)]) {
+        let programs = ["countersign", "countersign-sandbox"].map(|program| bin.join(program));
+        for file in programs.iter().chain([&lib.join(&file)]) {
+            if let Some(version) = &self.glibc {
                 glibc::check(file, version)?;
             }
+            if self.is_release() {
+                paths::check(file)?;
+            }
         }
+        if self.is_release() {
+            paths::check(&lib.join("libcountersign.a"))?;
+        }
+        self.sboms(&doc)?;
         self.completions(&bin.join("countersign"))?;
         self.man_pages(&bin.join("countersign"))?;
         self.check_size(&lib.join(&file))
@@ -237,6 +246,41 @@ impl Dist {
                 ))
             }
         }
+    }
+
+    /// Writes what is linked into the library and into each program.
+    fn sboms(&self, folder: &Path) -> Result<(), String> {
+        let subjects = [
+            (
+                "countersign-capi",
+                "libcountersign",
+                "library",
+                self.features.as_str(),
+            ),
+            ("countersign-cli", "countersign", "application", ""),
+            (
+                "countersign-sandbox",
+                "countersign-sandbox",
+                "application",
+                "",
+            ),
+        ];
+        for (package, name, kind, features) in subjects {
+            let subject = sbom::Subject {
+                package,
+                features,
+                name,
+                kind,
+            };
+            let path = folder.join(format!("{name}.cdx.json"));
+            write(&path, &sbom::describe(&subject)?)?;
+        }
+        Ok(())
+    }
+
+    /// Reports whether this is for users, rather than for tests of the workspace.
+    fn is_release(&self) -> bool {
+        matches!(self.profile.as_str(), "dist" | "release")
     }
 
     fn man_pages(&self, command: &Path) -> Result<(), String> {
@@ -305,7 +349,7 @@ impl Dist {
         cargo
             .args(["--locked", "--profile", profile, "-p", package])
             .current_dir(root());
-        if matches!(profile, "dist" | "release") {
+        if self.is_release() {
             cargo.env("CARGO_ENCODED_RUSTFLAGS", rustflags(profile));
         }
         cargo
@@ -332,19 +376,9 @@ fn rustflags(profile: &str) -> String {
         // Frame pointers make the unwind tables a quarter smaller, which saves 86 KB.
         flags.extend(["-C", "force-frame-pointers=yes"].map(str::to_owned));
     }
-    // Panic messages contain source paths. Don't reveal the build machine's folders, and make
-    // builds reproducible on other machines.
-    for (folder, name) in [(Some(root()), "countersign"), (cargo_home(), "cargo")] {
-        let folder = folder.map(|folder| folder.display().to_string());
-        flags.extend(folder.map(|folder| format!("--remap-path-prefix={folder}={name}")));
-    }
+    // This also makes builds reproducible on other machines.
+    flags.extend(paths::remap());
     flags.join("\u{1f}")
-}
-
-/// Returns cargo's home, which contains the sources of dependencies.
-fn cargo_home() -> Option<PathBuf> {
-    let set = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    set.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cargo")))
 }
 
 fn folder(base: &Path, name: &str) -> Result<PathBuf, String> {
