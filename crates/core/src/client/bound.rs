@@ -2,8 +2,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "starts the threads of all calls")]
 
-use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{Client, Inner, trace};
@@ -56,23 +56,37 @@ impl Inner {
             // In a forked child every slow call fails at once, so no thread is needed.
             return work(this);
         }
-        let (sender, receiver) = mpsc::sync_channel(1);
+        // The outcome isn't sent through a channel: one for each type of outcome takes 40 KB.
+        let slot = Arc::new(Mutex::new(None));
+        let outcome = Arc::clone(&slot);
         let inner = Arc::clone(this);
         let call = move || {
             let outcome = work(&inner);
             // If this is the last handle, the client is dropped before the caller returns.
             drop(inner);
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+        };
+        this.wait_for(what, Box::new(call))?;
+        let outcome = outcome
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        outcome.unwrap_or_else(|| Err(panicked(what)))
+    }
+
+    /// Runs a call on a thread of its own, and waits until it has returned.
+    fn wait_for(&self, what: &str, call: Box<dyn FnOnce() + Send>) -> Result<(), Error> {
+        let (returned, wait) = mpsc::sync_channel(1);
+        let call = move || {
+            call();
             // If this took too long, nobody is waiting any more.
-            let _ = sender.send(outcome);
+            let _ = returned.send(());
         };
         spawn("countersign-call", call)?;
-        match receiver.recv_timeout(this.max_wait()) {
-            Ok(outcome) => outcome,
-            Err(RecvTimeoutError::Timeout) => Err(this.hangs(what)),
-            Err(RecvTimeoutError::Disconnected) => {
-                let message = format!("{what} panicked");
-                Err(Error::new(ErrorKind::Internal, message))
-            }
+        match wait.recv_timeout(self.max_wait()) {
+            Ok(()) => Ok(()),
+            Err(RecvTimeoutError::Timeout) => Err(self.hangs(what)),
+            Err(RecvTimeoutError::Disconnected) => Err(panicked(what)),
         }
     }
 
@@ -96,8 +110,17 @@ pub(crate) fn hangs(connection: &Connection, what: &str, waited: Duration) -> Er
         .with_hint("check the disk or server that `store` names, and the program's own transport, signer or store if it has one")
 }
 
+fn panicked(what: &str) -> Error {
+    Error::new(ErrorKind::Internal, format!("{what} panicked"))
+}
+
 /// Runs work on a thread of its own, which nobody joins.
 pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+    // Boxed, so that the code which starts a thread is there once.
+    start(name, Box::new(work))
+}
+
+fn start(name: &str, work: Box<dyn FnOnce() + Send>) -> Result<(), Error> {
     let thread = std::thread::Builder::new().name(name.into());
     thread
         .spawn(trace::inherit(work))

@@ -1,5 +1,6 @@
 //! Every call returns within its bound, whatever hangs.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -17,11 +18,12 @@ const BOUND: Duration = Duration::from_millis(80);
 /// Time enough for any call on a busy machine.
 const AMPLE: Duration = Duration::from_secs(30);
 
-/// Blocks calls while it is shut.
+/// Blocks calls while it is shut, and makes them panic once it is broken.
 #[derive(Debug, Default)]
 struct Door {
     shut: Mutex<bool>,
     opened: Condvar,
+    broken: AtomicBool,
 }
 
 impl Door {
@@ -34,7 +36,12 @@ impl Door {
         self.opened.notify_all();
     }
 
+    fn break_down(&self) {
+        self.broken.store(true, Ordering::SeqCst);
+    }
+
     fn pass(&self) {
+        assert!(!self.broken.load(Ordering::SeqCst), "this test's bug");
         let shut = self.shut.lock().unwrap();
         drop(self.opened.wait_while(shut, |shut| *shut).unwrap());
     }
@@ -88,8 +95,12 @@ struct Bench {
     below: Arc<Hanging>,
 }
 
-/// Creates a client that has a token.
+/// Creates a client that has a token, and whose calls fail soon.
 fn bench() -> Bench {
+    bench_within(BOUND)
+}
+
+fn bench_within(bound: Duration) -> Bench {
     let (store, server) = (Arc::<Door>::default(), Arc::<Door>::default());
     let below = Arc::new(Hanging(Arc::clone(&store), MemoryStore::new()));
     let settings = [
@@ -107,7 +118,7 @@ fn bench() -> Bench {
     let client = Client::builder(connection)
         .store(Arc::clone(&below) as Arc<dyn Store>)
         .transport(Arc::new(Server(Arc::clone(&server))))
-        .max_wait(BOUND)
+        .max_wait(bound)
         .build()
         .unwrap();
     let token = client.token().unwrap();
@@ -203,6 +214,18 @@ fn every_call_returns_if_the_store_hangs() {
         );
         assert!(error.message().contains("did not finish within"), "{error}");
         bench.store.open();
+    }
+}
+
+#[test]
+fn every_call_returns_an_error_if_the_store_panics() {
+    for each in CALLS {
+        // Printing a backtrace takes a while.
+        let bench = bench_within(AMPLE);
+        bench.store.break_down();
+        let error = call(&bench, each).expect_err(each.0);
+        assert_eq!(error.kind(), ErrorKind::Internal, "{}: {error}", each.0);
+        assert!(error.message().ends_with("panicked"), "{error}");
     }
 }
 
