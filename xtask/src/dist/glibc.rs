@@ -117,6 +117,15 @@ DYNAMIC SYMBOL TABLE:
     }
 
     #[test]
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    fn rejects_a_program_of_this_system_for_a_very_old_glibc() {
+        let program = std::env::current_exe().unwrap();
+        check(&program, "99.0").unwrap();
+        let error = check(&program, "2.0").unwrap_err();
+        assert!(error.contains("malloc"), "{error}");
+    }
+
+    #[test]
     fn a_version_has_only_numbers() {
         assert!(version("2.17").is_ok());
         assert!(version("2.x").is_err());
