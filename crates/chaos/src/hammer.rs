@@ -306,6 +306,12 @@ impl Run<'_> {
         let max_wait_ms = waits.map(|(_, from, to)| to - from).max().unwrap_or(0);
         let mut late = seen.late(&self.stops);
         late.append(&mut seen.blocked);
+        // Removing a lock ends the lease of one holder. But it must not reset the fence: then no
+        // holder could write for a while.
+        if seen.fenced.len() > self.removals.locks.len() {
+            let mut fenced = std::mem::take(&mut seen.fenced);
+            seen.wrong.append(&mut fenced);
+        }
         let foreign = self.foreign(&log, &seen);
         let mut notes = self.notes;
         let wrong = seen.wrong.iter().map(|wrong| format!("wrong: {wrong}"));
@@ -335,7 +341,7 @@ impl Run<'_> {
             stops: self.stops.len(),
             shutdowns: self.crew.shut_down,
             forks: seen.forks,
-            locks_removed: self.removals.locks,
+            locks_removed: self.removals.locks.len(),
             records_removed: self.removals.records,
             root_visits: self.visits,
             window_p50_us: ledger::percentile(&mut seen.windows, 50),

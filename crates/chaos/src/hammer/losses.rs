@@ -102,8 +102,13 @@ impl Run<'_> {
         ));
         let died =
             kill.is_some_and(|kill| kill.held_a_response(grant) && kill.at_ms <= rejected_ms);
-        // A process that survives may get the response too late, on a busy machine or stopped.
-        let too_late = gave_up.is_some_and(|waited_ms| waited_ms >= self.plan.timeout_ms as i64);
+        // A process that survives may get the response too late, on a busy machine or stopped. If
+        // its lock was removed meanwhile, the next holder doesn't wait for it any longer.
+        let timeout_ms = self.plan.timeout_ms as i64;
+        let since_ms = intended.map_or(rejected_ms, |event| event.at_ms);
+        let unlocked = (self.removals.locks.iter()).any(|at| (since_ms..rejected_ms).contains(at));
+        let too_late = gave_up.is_some_and(|waited_ms| waited_ms >= timeout_ms)
+            || unlocked && rejected_ms - since_ms >= timeout_ms;
         !died && !too_late
     }
 }

@@ -12,8 +12,9 @@ use crate::tenants::GRANTS;
 /// Counts what was removed.
 #[derive(Default)]
 pub(super) struct Removals {
-    /// Lock files and spare files; in a database, how often all leases were ended.
-    pub(super) locks: usize,
+    /// When each lock file or spare file was removed, in milliseconds since 1970; in a database,
+    /// when all leases were ended.
+    pub(super) locks: Vec<i64>,
     pub(super) records: usize,
     /// The grants whose record is missing, and since when.
     open: Vec<(usize, Instant)>,
@@ -35,7 +36,7 @@ impl Run<'_> {
             Place::Redis(server) => drop(server.command(&["EVAL", REDIS, "0"])),
             Place::Postgres(server) => drop(server.sql(POSTGRES)),
         }
-        self.removals.locks += 1;
+        self.removals.locks.push(now_ms());
     }
 
     fn remove_lock_files(&mut self) {
@@ -46,7 +47,9 @@ impl Run<'_> {
             _ => names = self.random.choice(names).into_iter().collect(),
         }
         for path in names {
-            self.removals.locks += usize::from(std::fs::remove_file(path).is_ok());
+            if std::fs::remove_file(path).is_ok() {
+                self.removals.locks.push(now_ms());
+            }
         }
     }
 

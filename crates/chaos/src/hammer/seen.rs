@@ -33,6 +33,8 @@ pub(super) struct Seen {
     late: Vec<(u32, Late)>,
     /// Whether the store's locks end together with their holder.
     locks_end_at_once: bool,
+    /// The errors of holders whose lease another process took.
+    pub(super) fenced: Vec<String>,
     /// The errors of callers that waited for a lock until they gave up.
     pub(super) blocked: Vec<String>,
 }
@@ -121,9 +123,8 @@ impl Seen {
             ("retry", "busy" | "store") if self.locks_end_at_once && is_lock_timeout(&message) => {
                 self.blocked.push(message);
             }
-            // Removing a lock file must not reset the fence.
             ("retry", "store") if message.contains("the lease was lost to another holder") => {
-                self.wrong.push(message);
+                self.fenced.push(message);
             }
             ("reauthorize", "login_required")
                 if message.contains("the response to refresh attempt ") =>
