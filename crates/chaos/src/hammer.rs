@@ -308,9 +308,12 @@ impl Run<'_> {
         late.append(&mut seen.blocked);
         // Removing a lock ends the lease of one holder. But it must not reset the fence: then no
         // holder could write for a while.
-        if seen.fenced.len() > self.removals.locks.len() {
-            let mut fenced = std::mem::take(&mut seen.fenced);
-            seen.wrong.append(&mut fenced);
+        for grant in 0..GRANTS {
+            let fenced = seen.fenced.iter().filter(|(of, _)| *of == grant);
+            let fenced: Vec<_> = fenced.map(|(_, message)| message.clone()).collect();
+            if fenced.len() > self.removals.ended(grant).count() {
+                seen.wrong.extend(fenced);
+            }
         }
         let foreign = self.foreign(&log, &seen);
         let mut notes = self.notes;

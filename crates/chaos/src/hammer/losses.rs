@@ -106,7 +106,8 @@ impl Run<'_> {
         // its lock was removed meanwhile, the next holder doesn't wait for it any longer.
         let timeout_ms = self.plan.timeout_ms as i64;
         let since_ms = intended.map_or(rejected_ms, |event| event.at_ms);
-        let unlocked = (self.removals.locks.iter()).any(|at| (since_ms..rejected_ms).contains(at));
+        let mut ended = self.removals.ended(grant);
+        let unlocked = ended.any(|at_ms| (since_ms..rejected_ms).contains(&at_ms));
         let too_late = gave_up.is_some_and(|waited_ms| waited_ms >= timeout_ms)
             || unlocked && rejected_ms - since_ms >= timeout_ms;
         !died && !too_late

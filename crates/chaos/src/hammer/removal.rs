@@ -12,12 +12,27 @@ use crate::tenants::GRANTS;
 /// Counts what was removed.
 #[derive(Default)]
 pub(super) struct Removals {
-    /// When each lock file or spare file was removed, in milliseconds since 1970; in a database,
-    /// when all leases were ended.
-    pub(super) locks: Vec<i64>,
+    /// Lock files and spare files; in a database, all leases together.
+    pub(super) locks: Vec<Lock>,
     pub(super) records: usize,
     /// The grants whose record is missing, and since when.
     open: Vec<(usize, Instant)>,
+}
+
+/// A lock file or spare file that was removed.
+pub(super) struct Lock {
+    /// When, in milliseconds since 1970.
+    pub(super) at_ms: i64,
+    /// The grants whose lease may have ended with it.
+    grants: Vec<usize>,
+}
+
+impl Removals {
+    /// Returns when leases of this grant ended because a lock was removed.
+    pub(super) fn ended(&self, grant: usize) -> impl Iterator<Item = i64> {
+        let of_grant = move |lock: &&Lock| lock.grants.contains(&grant);
+        self.locks.iter().filter(of_grant).map(|lock| lock.at_ms)
+    }
 }
 
 /// How long a removed record may go unnoticed. Its token is valid for two seconds.
@@ -36,7 +51,10 @@ impl Run<'_> {
             Place::Redis(server) => drop(server.command(&["EVAL", REDIS, "0"])),
             Place::Postgres(server) => drop(server.sql(POSTGRES)),
         }
-        self.removals.locks.push(now_ms());
+        self.removals.locks.push(Lock {
+            at_ms: now_ms(),
+            grants: (0..GRANTS).collect(),
+        });
     }
 
     fn remove_lock_files(&mut self) {
@@ -47,8 +65,17 @@ impl Run<'_> {
             _ => names = self.random.choice(names).into_iter().collect(),
         }
         for path in names {
+            let name = path.to_string_lossy().into_owned();
+            let ends = |grant: &usize| {
+                let key = self.clients[*grant].connection().record_key().to_hex();
+                [".lock", ".alive-"]
+                    .iter()
+                    .any(|end| name.contains(&format!("{key}{end}")))
+            };
+            let grants = (0..GRANTS).filter(ends).collect();
             if std::fs::remove_file(path).is_ok() {
-                self.removals.locks.push(now_ms());
+                let at_ms = now_ms();
+                self.removals.locks.push(Lock { at_ms, grants });
             }
         }
     }

@@ -33,8 +33,8 @@ pub(super) struct Seen {
     late: Vec<(u32, Late)>,
     /// Whether the store's locks end together with their holder.
     locks_end_at_once: bool,
-    /// The errors of holders whose lease another process took.
-    pub(super) fenced: Vec<String>,
+    /// The errors of holders whose lease another process took, with the grant.
+    pub(super) fenced: Vec<(usize, String)>,
     /// The errors of callers that waited for a lock until they gave up.
     pub(super) blocked: Vec<String>,
 }
@@ -124,7 +124,7 @@ impl Seen {
                 self.blocked.push(message);
             }
             ("retry", "store") if message.contains("the lease was lost to another holder") => {
-                self.fenced.push(message);
+                self.fenced.push((grant, message));
             }
             ("reauthorize", "login_required")
                 if message.contains("the response to refresh attempt ") =>
