@@ -4,8 +4,9 @@
  *
  *     csign_status csign_OBJECT_VERB([const] csign_OBJECT *self, inputs, outputs, csign_error **error);
  *
- * Input text is a pointer and a length in bytes, in UTF-8, without a NUL; (NULL, 0) is empty. Output
- * text is borrowed, has a length, and ends with a NUL that the length doesn't count.
+ * Input text is a pointer and a length in bytes, in UTF-8, without a NUL; (NULL, 0) is empty. If the text
+ * ends with a NUL, CSIGN_NUL may be its length. Output text is borrowed, has a length, and ends with a NUL
+ * that the length doesn't count.
  *
  * Outputs are written only on success, except that out_... handles are first set to NULL, and a
  * `length` is also written with CSIGN_STATUS_BUFFER_TOO_SMALL. `error` is written only on failure, and
@@ -54,6 +55,9 @@
 
 /* Expands to a string literal and its length: two arguments. */
 #define CSIGN_TEXT(literal) (literal), (sizeof(literal) - 1)
+
+/* The length of an input text that ends with a NUL: the library counts. Not for bytes or buffers. */
+#define CSIGN_NUL SIZE_MAX
 
 /**
  * The ABI version that a program was compiled against: major << 16 | minor.
@@ -707,7 +711,10 @@ csign_status csign_client_consent_url(const struct csign_client *client,
  * Returns who the token stands for and where its API is, as a JSON object of strings.
  *
  * It contains what came with the token and the vendor's userinfo, which is requested once and
- * cached.
+ * cached. csign_text_field returns a single member.
+ *
+ *     if (csign_client_identity(client, &identity, &error) == CSIGN_STATUS_OK)
+ *         connect_to(csign_text_field(identity, CSIGN_TEXT("base_uri"), NULL));
  *
  * @param out_json  receives the text; free it with csign_text_free.
  */
@@ -1463,6 +1470,18 @@ CSIGN_API
 const char *csign_status_name(int32_t status);
 
 /**
+ * Returns what to do about a failed call whose error object you don't have.
+ *
+ * A call may fail with another verdict than its status usually has: if there is an error object,
+ * csign_error_verdict is more exact. CSIGN_VERDICT_UNEXPECTED for CSIGN_STATUS_OK and for numbers
+ * that are not statuses.
+ *
+ * @param status  a csign_status.
+ */
+CSIGN_API
+csign_verdict csign_status_verdict(int32_t status);
+
+/**
  * Returns a verdict's name in every language, such as "fix_configuration", or "unknown".
  *
  * Static; never freed.
@@ -1492,6 +1511,21 @@ csign_status csign_test_panic(const struct csign_client *client,
  */
 CSIGN_API
 const char *csign_text_value(const struct csign_text *text,
+                             size_t *length);
+
+/**
+ * Returns a field of what csign_client_identity returned, such as "base_uri", so that you don't need
+ * a JSON parser.
+ *
+ * Borrowed until csign_text_free. NULL if there is no such field, or the text is another one.
+ *
+ * @param name    the field's name.
+ * @param length  receives its length in bytes, without the NUL; may be NULL.
+ */
+CSIGN_API
+const char *csign_text_field(const struct csign_text *text,
+                             const char *name,
+                             size_t name_length,
                              size_t *length);
 
 /**

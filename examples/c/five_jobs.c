@@ -136,7 +136,7 @@ static void show_identity(const csign_client *client)
     csign_text *json = NULL;
     csign_error *error = NULL;
     check(csign_client_identity(client, &json, &error), &error, "identity");
-    ensure(strstr(csign_text_value(json, NULL), "\"account_id\"") != NULL, "the identity has the account");
+    ensure(csign_text_field(json, CSIGN_TEXT("account_id"), NULL) != NULL, "the identity has the account");
     printf("%-26s %s\n", "", csign_text_value(json, NULL));
     csign_text_free(json);
 }

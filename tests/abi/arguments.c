@@ -9,6 +9,7 @@
 #define BAD "\x80\xff", 2
 
 static void lengths(csign_config *config, const csign_client *client);
+static void terminated(csign_config *config, const csign_client *client);
 static void not_utf8(csign_config *config, const csign_client *client);
 static void wrong_types(csign_config *config, csign_client *client);
 static void small_buffers(const csign_client *client);
@@ -30,6 +31,7 @@ int main(int argc, char **argv)
     must(csign_registry_new(&registry, &error), &error, "registry");
     must(csign_client_start_login(client, NULL, 0, &login, &error), &error, "login");
     lengths(config, client);
+    terminated(config, client);
     not_utf8(config, client);
     small_buffers(client);
     wrong_types(config, client);
@@ -44,7 +46,7 @@ int main(int argc, char **argv)
 /* Passes a length that is too large to every function that takes a pointer and a length. */
 static void lengths(csign_config *config, const csign_client *client)
 {
-    static const size_t huge[] = {TOO_LONG, SIZE_MAX / 2 + 1, SIZE_MAX};
+    static const size_t huge[] = {TOO_LONG, SIZE_MAX / 2 + 1, SIZE_MAX - 1};
     const csign_status wrong = CSIGN_STATUS_BAD_ARGUMENT;
     uint8_t signature[1024];
     size_t length = 0, index;
@@ -81,6 +83,43 @@ static void lengths(csign_config *config, const csign_client *client)
         EXPECT_NOTHING(wrong, csign_text, csign_key_verify(key, p, n, CSIGN_TEXT("x"), &out, &error));
         EXPECT_NOTHING(wrong, csign_text, csign_key_verify(key, NULL, 0, p, n, &out, &error));
     }
+}
+
+/* Passes text whose length is CSIGN_NUL, and reads a field by such a name. */
+static void terminated(csign_config *config, const csign_client *client)
+{
+    static char endless[TOO_LONG + 1];
+    const csign_status wrong = CSIGN_STATUS_BAD_ARGUMENT;
+    uint8_t signature[1024];
+    csign_error *error = NULL;
+    csign_text *identity = NULL;
+    csign_login *again = NULL;
+    size_t length = 0;
+    const char *stated;
+
+    EXPECT(CSIGN_STATUS_OK, csign_config_set(config, "client_id", CSIGN_NUL, "app", CSIGN_NUL, &error));
+    EXPECT(CSIGN_STATUS_SETTING, csign_config_set(config, "client_idd", CSIGN_NUL, "x", CSIGN_NUL, &error));
+    EXPECT(CSIGN_STATUS_BAD_UTF8, csign_config_set(config, "\xff", CSIGN_NUL, "x", CSIGN_NUL, &error));
+    EXPECT(CSIGN_STATUS_NULL_ARGUMENT, csign_config_set(config, "client_id", CSIGN_NUL, NULL, CSIGN_NUL, &error));
+    EXPECT_NOTHING(CSIGN_STATUS_NULL_ARGUMENT, csign_login, csign_client_start_login(client, NULL, CSIGN_NUL, &out, &error));
+    must(csign_client_start_login(client, "", CSIGN_NUL, &again, &error), &error, "an empty text");
+    csign_login_free(again);
+    /* The maximum length holds for counted lengths too. */
+    memset(endless, 'x', TOO_LONG);
+    EXPECT(wrong, csign_config_set_name(config, endless, CSIGN_NUL, &error));
+    /* Bytes have no terminator. */
+    EXPECT_NOTHING(wrong, csign_key, csign_key_from_secret((const uint8_t *)"x", CSIGN_NUL, &out, &error));
+    EXPECT(wrong, csign_key_sign_bytes(key, NULL, 0, (const uint8_t *)"x", CSIGN_NUL, signature, sizeof signature, &length, &error));
+
+    must(csign_client_identity(client, &identity, &error), &error, "identity");
+    stated = csign_text_field(identity, CSIGN_TEXT("account_id"), &length);
+    CHECK(stated != NULL && length > 0 && strlen(stated) == length);
+    CHECK(stated != NULL && strstr(csign_text_value(identity, NULL), stated) != NULL);
+    CHECK(csign_text_field(identity, "account_id", CSIGN_NUL, NULL) == stated);
+    CHECK(csign_text_field(identity, CSIGN_TEXT("account_i"), &length) == NULL && length == 0);
+    CHECK(csign_text_field(identity, BAD, NULL) == NULL);
+    CHECK(csign_text_field(identity, NULL, CSIGN_NUL, NULL) == NULL);
+    csign_text_free(identity);
 }
 
 /* Passes invalid UTF-8 to every function that takes a string. */

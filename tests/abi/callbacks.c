@@ -59,7 +59,7 @@ static void setters_that_fail(const char *dir)
     FAILS(CSIGN_STATUS_NULL_ARGUMENT, csign_config_set_signer(config, NULL, 1, NULL, 0, sign, &d, destroy, &error));
     FAILS(CSIGN_STATUS_BAD_HANDLE, csign_config_set_signer(other, CSIGN_TEXT("RS256"), NULL, 0, sign, &d, destroy, &error));
     FAILS(CSIGN_STATUS_BAD_UTF8, csign_config_set_signer(config, "\xff", 1, NULL, 0, sign, &d, destroy, &error));
-    FAILS(CSIGN_STATUS_BAD_ARGUMENT, csign_config_set_signer(config, "x", SIZE_MAX, NULL, 0, sign, &d, destroy, &error));
+    FAILS(CSIGN_STATUS_BAD_ARGUMENT, csign_config_set_signer(config, "x", SIZE_MAX - 1, NULL, 0, sign, &d, destroy, &error));
     FAILS(CSIGN_STATUS_SETTING, csign_config_set_signer(config, CSIGN_TEXT("RS257"), NULL, 0, sign, &d, destroy, &error));
     FAILS(CSIGN_STATUS_NULL_ARGUMENT, csign_config_set_log(NULL, 1, take, &d, destroy, &error));
     FAILS(CSIGN_STATUS_NULL_ARGUMENT, csign_config_set_log(config, 1, NULL, &d, destroy, &error));

@@ -366,6 +366,9 @@ static void lookers(struct alive *alive)
     CHECK(csign_token_extra(NULL, CSIGN_TEXT("x"), &length) == NULL && length == 0);
     CHECK(csign_token_extra(alive->token, NULL, 0, &length) == NULL);
     CHECK(csign_token_extra(alive->token, NULL, 1, NULL) == NULL);
+    CHECK(csign_text_field(NULL, CSIGN_TEXT("x"), &length) == NULL && length == 0);
+    CHECK(csign_text_field(alive->text, CSIGN_TEXT("x"), &length) == NULL && length == 0);
+    CHECK(csign_text_field(alive->text, NULL, 1, NULL) == NULL);
     CHECK(csign_token_expires_at(NULL) == -1);
     CHECK(csign_token_share(NULL) == NULL);
     CHECK(csign_token_source(NULL) == CSIGN_SOURCE_CACHE);
@@ -375,6 +378,8 @@ static void lookers(struct alive *alive)
     CHECK(strcmp(csign_status_name(0), "OK") == 0);
     CHECK(strcmp(csign_status_name(-1), "UNKNOWN") == 0);
     CHECK(strcmp(csign_status_name(INT32_MAX), "UNKNOWN") == 0);
+    CHECK(csign_status_verdict(CSIGN_STATUS_NO_TOKEN) == CSIGN_VERDICT_REAUTHORIZE);
+    CHECK(csign_status_verdict(INT32_MIN) == CSIGN_VERDICT_UNEXPECTED);
     CHECK(strcmp(csign_verdict_name(CSIGN_VERDICT_RETRY), "retry") == 0);
     CHECK(strcmp(csign_verdict_name(INT32_MIN), "unknown") == 0);
 }

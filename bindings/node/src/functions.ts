@@ -181,6 +181,7 @@ export const registry = {
 
 export const text = {
   value: declared('void *csign_text_value(void *text, _Out_ size_t *length)'),
+  field: declared('const char *csign_text_field(void *text, void *name, size_t name_length, void *length)'),
   free: declared('void csign_text_free(void *text)'),
 };
 
@@ -206,5 +207,7 @@ export const abiVersion = declared('uint32_t csign_abi_version(void)');
 export const version = declared('const char *csign_version(void)');
 
 export const statusName = declared('const char *csign_status_name(int32_t status)');
+
+export const statusVerdict = declared('int32_t csign_status_verdict(int32_t status)');
 
 export const verdictName = declared('const char *csign_verdict_name(int32_t verdict)');

@@ -1,6 +1,7 @@
 //! The boundary between C and Rust: validates inputs, writes outputs, and catches panics.
 
 use std::any::Any;
+use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
@@ -103,17 +104,36 @@ pub(crate) unsafe fn read_bytes<'a>(
     Ok(unsafe { std::slice::from_raw_parts(data, length) })
 }
 
+/// The length of a text that ends with a NUL: `CSIGN_NUL` in the header.
+const NUL: usize = usize::MAX;
+
+/// Returns the length of a text, which [`NUL`] leaves to its terminator.
+///
+/// # Safety
+///
+/// `data` is NULL, or points to `length` bytes or, if that is [`NUL`], to text that ends with a NUL.
+unsafe fn text_length(name: &str, data: *const c_char, length: usize) -> Result<usize, Failure> {
+    match (length, data.is_null()) {
+        (NUL, true) => Err(null(name)),
+        // SAFETY: not NULL, so by the caller it ends with a NUL.
+        (NUL, false) => Ok(unsafe { CStr::from_ptr(data) }.count_bytes()),
+        _ => Ok(length),
+    }
+}
+
 /// Reads text that the caller lends for the call.
 ///
 /// # Safety
 ///
-/// See [`read_bytes`].
+/// See [`text_length`]. The text doesn't change during the call.
 pub(crate) unsafe fn read_text<'a>(
     name: &str,
-    data: *const std::ffi::c_char,
+    data: *const c_char,
     length: usize,
 ) -> Result<&'a str, Failure> {
     // SAFETY: the caller makes the same promise.
+    let length = unsafe { text_length(name, data, length) }?;
+    // SAFETY: by the caller, or counted up to the NUL.
     let bytes = unsafe { read_bytes(name, data.cast(), length) }?;
     std::str::from_utf8(bytes).map_err(|error| {
         let message = format!("`{name}` is not UTF-8 (at byte {})", error.valid_up_to());

@@ -12,7 +12,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use countersign_core::{Error, Secret, Source, Token};
-use serde_json::json;
 
 use self::cached::Claim;
 pub use self::drain::*;
@@ -317,7 +316,10 @@ pub unsafe extern "C" fn csign_client_consent_url(
 /// Returns who the token stands for and where its API is, as a JSON object of strings.
 ///
 /// It contains what came with the token and the vendor's userinfo, which is requested once and
-/// cached.
+/// cached. csign_text_field returns a single member.
+///
+///     if (csign_client_identity(client, &identity, &error) == CSIGN_STATUS_OK)
+///         connect_to(csign_text_field(identity, CSIGN_TEXT("base_uri"), NULL));
 ///
 /// @param out_json  receives the text; free it with csign_text_free.
 #[unsafe(no_mangle)]
@@ -330,8 +332,8 @@ pub unsafe extern "C" fn csign_client_identity(
     with!(client, error, |client: &Client| {
         let out = out?;
         client.may_wait()?;
-        let identity = json!(client.inner.identity()?);
-        out.put(Owned::into_handle(identity.to_string())?);
+        let identity = client.inner.identity()?;
+        out.put(Owned::object_into_handle(&identity)?);
         Ok(())
     })
 }

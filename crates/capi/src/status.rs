@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use countersign_core::{ErrorKind, Verdict};
+use countersign_core::{Error, ErrorKind, Verdict};
 
 /// The ABI version that a program was compiled against: major << 16 | minor.
 ///
@@ -121,6 +121,22 @@ pub extern "C" fn csign_status_name(status: i32) -> *const c_char {
     name.map_or(c"UNKNOWN".as_ptr(), |(_, name)| name.as_ptr())
 }
 
+/// Returns what to do about a failed call whose error object you don't have.
+///
+/// A call may fail with another verdict than its status usually has: if there is an error object,
+/// csign_error_verdict is more exact. CSIGN_VERDICT_UNEXPECTED for CSIGN_STATUS_OK and for numbers
+/// that are not statuses.
+///
+/// @param status  a csign_status.
+#[unsafe(no_mangle)]
+pub extern "C" fn csign_status_verdict(status: i32) -> csign_verdict {
+    let mut kinds = KINDS.iter();
+    let kind = kinds.find(|(_, known)| *known as i32 == status);
+    kind.map_or(csign_verdict::UNEXPECTED, |(kind, _)| {
+        Error::new(*kind, "").verdict().into()
+    })
+}
+
 /// Returns a verdict's name in every language, such as "fix_configuration", or "unknown".
 ///
 /// Static; never freed.
@@ -174,31 +190,33 @@ const STATUSES: &[(csign_status, &std::ffi::CStr)] = &[
     (csign_status::INTERNAL, c"INTERNAL"),
 ];
 
+/// The status of each kind of error of core. A test fails if core has a kind that is missing here.
+const KINDS: &[(ErrorKind, csign_status)] = &[
+    (ErrorKind::Setting, csign_status::SETTING),
+    (ErrorKind::Key, csign_status::KEY),
+    (ErrorKind::Signing, csign_status::SIGNING),
+    (ErrorKind::Verification, csign_status::VERIFICATION),
+    (ErrorKind::Connect, csign_status::CONNECT),
+    (ErrorKind::Tls, csign_status::TLS),
+    (ErrorKind::Interrupted, csign_status::INTERRUPTED),
+    (ErrorKind::Rejected, csign_status::REJECTED),
+    (ErrorKind::Throttled, csign_status::THROTTLED),
+    (ErrorKind::Unavailable, csign_status::UNAVAILABLE),
+    (ErrorKind::Unreadable, csign_status::UNREADABLE),
+    (ErrorKind::LoginRequired, csign_status::LOGIN_REQUIRED),
+    (ErrorKind::ConsentRequired, csign_status::CONSENT_REQUIRED),
+    (ErrorKind::NoToken, csign_status::NO_TOKEN),
+    (ErrorKind::Callback, csign_status::CALLBACK),
+    (ErrorKind::Clock, csign_status::CLOCK),
+    (ErrorKind::Store, csign_status::STORE),
+    (ErrorKind::Busy, csign_status::BUSY),
+    (ErrorKind::Plugin, csign_status::PLUGIN),
+];
+
 impl From<ErrorKind> for csign_status {
     fn from(kind: ErrorKind) -> Self {
-        match kind {
-            ErrorKind::Setting => Self::SETTING,
-            ErrorKind::Key => Self::KEY,
-            ErrorKind::Signing => Self::SIGNING,
-            ErrorKind::Verification => Self::VERIFICATION,
-            ErrorKind::Connect => Self::CONNECT,
-            ErrorKind::Tls => Self::TLS,
-            ErrorKind::Interrupted => Self::INTERRUPTED,
-            ErrorKind::Rejected => Self::REJECTED,
-            ErrorKind::Throttled => Self::THROTTLED,
-            ErrorKind::Unavailable => Self::UNAVAILABLE,
-            ErrorKind::Unreadable => Self::UNREADABLE,
-            ErrorKind::LoginRequired => Self::LOGIN_REQUIRED,
-            ErrorKind::ConsentRequired => Self::CONSENT_REQUIRED,
-            ErrorKind::NoToken => Self::NO_TOKEN,
-            ErrorKind::Callback => Self::CALLBACK,
-            ErrorKind::Clock => Self::CLOCK,
-            ErrorKind::Store => Self::STORE,
-            ErrorKind::Busy => Self::BUSY,
-            ErrorKind::Plugin => Self::PLUGIN,
-            // A test here fails if core has a kind that is missing here.
-            _ => Self::INTERNAL,
-        }
+        let found = KINDS.iter().find(|(known, _)| *known == kind);
+        found.map_or(Self::INTERNAL, |(_, status)| *status)
     }
 }
 
@@ -246,6 +264,21 @@ mod tests {
             seen.push(status);
         }
         assert!(seen.len() > 15, "core's list was not found");
+    }
+
+    #[test]
+    fn a_status_has_the_verdict_that_its_errors_have_by_default() {
+        for (kind, status) in KINDS {
+            let verdict = csign_verdict::from(Error::new(*kind, "").verdict());
+            assert_eq!(csign_status_verdict(*status as i32), verdict, "{kind:?}");
+        }
+        for other in [0, 1, 5, 100, -5] {
+            assert_eq!(csign_status_verdict(other), csign_verdict::UNEXPECTED);
+        }
+        let consent = csign_status_verdict(csign_status::CONSENT_REQUIRED as i32);
+        assert_eq!(consent, csign_verdict::REAUTHORIZE);
+        let busy = csign_status_verdict(csign_status::BUSY as i32);
+        assert_eq!(busy, csign_verdict::RETRY);
     }
 
     #[test]

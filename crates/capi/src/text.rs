@@ -1,10 +1,14 @@
 //! Text that the library owns and lends.
 
+use std::collections::BTreeMap;
 use std::ffi::c_char;
 use std::ptr;
 
+use countersign_core::Extra;
+use serde_json::json;
 use zeroize::Zeroizing;
 
+use crate::boundary::text;
 use crate::handle::{Handle, find, free, handle, new};
 use crate::slots::Full;
 
@@ -85,6 +89,8 @@ pub struct csign_text {
 
 pub(crate) struct Owned {
     value: Terminated,
+    /// The members, if the text is a JSON object of strings.
+    fields: BTreeMap<String, Terminated>,
 }
 
 handle!(csign_text, Text, "text", Owned);
@@ -93,8 +99,25 @@ impl Owned {
     pub(crate) fn into_handle(text: impl AsRef<[u8]>) -> Result<*mut csign_text, Full> {
         new(Self {
             value: Terminated::new(text),
+            fields: BTreeMap::new(),
         })
     }
+
+    /// Creates a JSON object of strings, whose members can be read by name.
+    pub(crate) fn object_into_handle(members: &Extra) -> Result<*mut csign_text, Full> {
+        new(Self {
+            value: Terminated::new(json!(members).to_string()),
+            fields: terminated(members),
+        })
+    }
+}
+
+/// Converts a vendor's values to what C can borrow.
+pub(crate) fn terminated(values: &Extra) -> BTreeMap<String, Terminated> {
+    let pairs = values.iter();
+    pairs
+        .map(|(name, value)| (name.clone(), Terminated::new(value)))
+        .collect()
 }
 
 /// Returns the text, NUL-terminated, and in UTF-8 unless its function's documentation says
@@ -110,6 +133,24 @@ pub unsafe extern "C" fn csign_text_value(
     length: *mut usize,
 ) -> *const c_char {
     lend!(text, length, |text| Some(&text.value))
+}
+
+/// Returns a field of what csign_client_identity returned, such as "base_uri", so that you don't need
+/// a JSON parser.
+///
+/// Borrowed until csign_text_free. NULL if there is no such field, or the text is another one.
+///
+/// @param name    the field's name.
+/// @param length  receives its length in bytes, without the NUL; may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_text_field(
+    text: *const csign_text,
+    name: *const c_char,
+    name_length: usize,
+    length: *mut usize,
+) -> *const c_char {
+    let name = text!(name, name_length);
+    lend!(text, length, |text| text.fields.get(name.ok()?))
 }
 
 /// Wipes and frees a text. NULL is allowed.

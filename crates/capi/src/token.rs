@@ -7,7 +7,7 @@ use countersign_core::{Source, Token};
 
 use crate::boundary::text;
 use crate::handle::{find, free, handle, share};
-use crate::text::{Terminated, lend};
+use crate::text::{Terminated, lend, terminated};
 
 /// Where a token came from.
 #[repr(i32)]
@@ -46,16 +46,12 @@ handle!(csign_token, Token, "token", Shown);
 impl Shown {
     pub(crate) fn new(token: Token) -> Self {
         let json = serde_json::to_string(token.extra()).unwrap_or_default();
-        let mut extra = BTreeMap::new();
-        for (name, value) in token.extra() {
-            extra.insert(name.clone(), Terminated::new(value));
-        }
         Self {
             value: Terminated::new(token.expose()),
             authorization: Terminated::new(token.authorization().expose()),
             token_type: Terminated::new(token.token_type()),
             scope: token.scope().map(Terminated::new),
-            extra,
+            extra: terminated(token.extra()),
             extra_json: Terminated::new(json),
             token,
         }

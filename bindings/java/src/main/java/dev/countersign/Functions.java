@@ -191,9 +191,13 @@ interface Functions {
 
     long csign_status_name(int status);
 
+    int csign_status_verdict(int status);
+
     long csign_verdict_name(int verdict);
 
     long csign_text_value(long text, long length);
+
+    long csign_text_field(long text, long name, long nameLength, long length);
 
     void csign_text_free(long text);
 

@@ -270,10 +270,16 @@ abstract class JnaFunctions implements Functions {
     public native long csign_status_name(int status);
 
     @Override
+    public native int csign_status_verdict(int status);
+
+    @Override
     public native long csign_verdict_name(int verdict);
 
     @Override
     public native long csign_text_value(long text, long length);
+
+    @Override
+    public native long csign_text_field(long text, long name, long nameLength, long length);
 
     @Override
     public native void csign_text_free(long text);
