@@ -430,8 +430,10 @@ impl Client {
     /// # Ok::<(), countersign_core::Error>(())
     /// ```
     pub fn refresh_token_expires_at(&self) -> Result<Option<i64>, Error> {
-        let record = self.0.persistence.load()?.record;
-        Ok(record.and_then(|record| record.refresh_token_expires_at()))
+        Inner::bounded(&self.0, "reading the record", |inner| {
+            let record = inner.persistence.load()?.record;
+            Ok(record.and_then(|record| record.refresh_token_expires_at()))
+        })
     }
 
     /// Returns whether a refresh token is stored.

@@ -134,7 +134,7 @@ fn bench_within(bound: Duration) -> Bench {
 type Call = (&'static str, fn(&Client, &Token) -> Result<(), Error>);
 
 /// All calls that may use the store or send a request.
-const CALLS: [Call; 13] = [
+const CALLS: [Call; 14] = [
     ("token", |client, token| {
         client.invalidate(token);
         client.token().map(drop)
@@ -163,12 +163,21 @@ const CALLS: [Call; 13] = [
     ("has_refresh_token", |client, _| {
         client.has_refresh_token().map(drop)
     }),
+    ("refresh_token_expires_at", |client, _| {
+        client.refresh_token_expires_at().map(drop)
+    }),
     ("login_warnings", |client, token| {
         client.login_warnings(token).map(drop)
     }),
 ];
 
-const READS_ONLY: [&str; 4] = ["events", "set_aside", "has_refresh_token", "login_warnings"];
+const READS_ONLY: [&str; 5] = [
+    "events",
+    "set_aside",
+    "has_refresh_token",
+    "refresh_token_expires_at",
+    "login_warnings",
+];
 
 /// Runs a call that must return, and returns its result.
 #[track_caller]
