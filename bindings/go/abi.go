@@ -10,77 +10,53 @@ import (
 	"time"
 )
 
-// Status: the result of a call. Treat an unknown number as a failure.
-//
-// 1 to 19: incorrect use of the API. 20 to 39: settings, keys, signatures. 40 to 59: the network and the store. 60 to
-// 79: the server rejected the request. 80 to 89: the response can't be read. 90 to 99: a plugin. 100 and up: a bug in
-// countersign.
-type Status int32
+// Kind: what failed. The words are the same in every language. Kinds may be added, so branch on the [Verdict].
+type Kind string
 
-// The statuses.
+// The kinds.
 const (
-	// StatusOK: the call succeeded.
-	StatusOK Status = C.CSIGN_STATUS_OK
-	// StatusNullArgument: a required argument is NULL.
-	StatusNullArgument Status = C.CSIGN_STATUS_NULL_ARGUMENT
-	// StatusBadUTF8: a text argument is not UTF-8.
-	StatusBadUTF8 Status = C.CSIGN_STATUS_BAD_UTF8
-	// StatusBadArgument: a number or length is out of range, or the functions were called in the wrong order.
-	StatusBadArgument Status = C.CSIGN_STATUS_BAD_ARGUMENT
-	// StatusBadHandle: the handle was freed, has another type, or was never a handle.
-	StatusBadHandle Status = C.CSIGN_STATUS_BAD_HANDLE
-	// StatusClosed: the client was closed.
-	StatusClosed Status = C.CSIGN_STATUS_CLOSED
-	// StatusReentered: a callback called the client that it was called by.
-	StatusReentered Status = C.CSIGN_STATUS_REENTERED
-	// StatusForked: the client was created before a fork. Create another one in the child process.
-	StatusForked Status = C.CSIGN_STATUS_FORKED
-	// StatusBufferTooSmall: the buffer is too small. The required length was written.
-	StatusBufferTooSmall Status = C.CSIGN_STATUS_BUFFER_TOO_SMALL
-	// StatusSetting: a setting is missing, unknown, malformed, or conflicts with another one.
-	StatusSetting Status = C.CSIGN_STATUS_SETTING
-	// StatusKey: a key can't be read, or isn't suitable for its use.
-	StatusKey Status = C.CSIGN_STATUS_KEY
-	// StatusSigning: signing failed.
-	StatusSigning Status = C.CSIGN_STATUS_SIGNING
-	// StatusVerification: a signature or token is not valid.
-	StatusVerification Status = C.CSIGN_STATUS_VERIFICATION
-	// StatusConnect: the request was not sent: the name could not be resolved, or the connection failed.
-	StatusConnect Status = C.CSIGN_STATUS_CONNECT
-	// StatusTLS: the server's certificate is not trusted, or the TLS handshake failed.
-	StatusTLS Status = C.CSIGN_STATUS_TLS
-	// StatusInterrupted: the request was sent, but no complete response arrived.
-	StatusInterrupted Status = C.CSIGN_STATUS_INTERRUPTED
-	// StatusThrottled: the server received too many requests.
-	StatusThrottled Status = C.CSIGN_STATUS_THROTTLED
-	// StatusUnavailable: the server is temporarily unavailable.
-	StatusUnavailable Status = C.CSIGN_STATUS_UNAVAILABLE
-	// StatusStore: the store can't be read or written.
-	StatusStore Status = C.CSIGN_STATUS_STORE
-	// StatusBusy: another client holds the lease of this grant.
-	StatusBusy Status = C.CSIGN_STATUS_BUSY
-	// StatusRejected: the server rejected the request with an OAuth error (RFC 6749 section 5.2).
-	StatusRejected Status = C.CSIGN_STATUS_REJECTED
-	// StatusLoginRequired: the refresh token or the consent is no longer valid: a person must log in.
-	StatusLoginRequired Status = C.CSIGN_STATUS_LOGIN_REQUIRED
-	// StatusConsentRequired: the user has not consented, or an administrator has not approved the app.
-	StatusConsentRequired Status = C.CSIGN_STATUS_CONSENT_REQUIRED
-	// StatusNoToken: no token is stored, and this grant requires a login first.
-	StatusNoToken Status = C.CSIGN_STATUS_NO_TOKEN
-	// StatusCallback: the callback doesn't belong to this login, or the person denied access.
-	StatusCallback Status = C.CSIGN_STATUS_CALLBACK
-	// StatusClock: this machine's clock and the server's differ too much.
-	StatusClock Status = C.CSIGN_STATUS_CLOCK
-	// StatusUnreadable: the response is not a valid OAuth response.
-	StatusUnreadable Status = C.CSIGN_STATUS_UNREADABLE
-	// StatusPlugin: a plugin can't be loaded, failed, or violated the plugin ABI.
-	StatusPlugin Status = C.CSIGN_STATUS_PLUGIN
-	// StatusPanic: the library panicked, which is a bug in countersign. The client is poisoned.
-	StatusPanic Status = C.CSIGN_STATUS_PANIC
-	// StatusPoisoned: an earlier call on this client panicked. Create another client.
-	StatusPoisoned Status = C.CSIGN_STATUS_POISONED
-	// StatusInternal: a bug in countersign.
-	StatusInternal Status = C.CSIGN_STATUS_INTERNAL
+	// KindUsage: the API was used incorrectly, or an object was closed.
+	KindUsage Kind = "usage"
+	// KindSetting: a setting is missing, unknown, malformed, or conflicts with another one.
+	KindSetting Kind = "setting"
+	// KindKey: a key can't be read, or isn't suitable for its use.
+	KindKey Kind = "key"
+	// KindSigning: signing failed.
+	KindSigning Kind = "signing"
+	// KindVerification: a signature or token is not valid.
+	KindVerification Kind = "verification"
+	// KindConnect: the request was not sent: the name could not be resolved, or the connection failed.
+	KindConnect Kind = "connect"
+	// KindTLS: the server's certificate is not trusted, or the TLS handshake failed.
+	KindTLS Kind = "tls"
+	// KindInterrupted: the request was sent, but no complete response arrived.
+	KindInterrupted Kind = "interrupted"
+	// KindThrottled: the server received too many requests.
+	KindThrottled Kind = "throttled"
+	// KindUnavailable: the server is temporarily unavailable.
+	KindUnavailable Kind = "unavailable"
+	// KindStore: the store can't be read or written.
+	KindStore Kind = "store"
+	// KindBusy: another client holds the lease of this grant.
+	KindBusy Kind = "busy"
+	// KindRejected: the server rejected the request with an OAuth error (RFC 6749 section 5.2).
+	KindRejected Kind = "rejected"
+	// KindLoginRequired: the refresh token or the consent is no longer valid: a person must log in.
+	KindLoginRequired Kind = "login_required"
+	// KindConsentRequired: the user has not consented, or an administrator has not approved the app.
+	KindConsentRequired Kind = "consent_required"
+	// KindNoToken: no token is stored, and this grant requires a login first.
+	KindNoToken Kind = "no_token"
+	// KindCallback: the callback doesn't belong to this login, or the person denied access.
+	KindCallback Kind = "callback"
+	// KindClock: this machine's clock and the server's differ too much.
+	KindClock Kind = "clock"
+	// KindUnreadable: the response is not a valid OAuth response.
+	KindUnreadable Kind = "unreadable"
+	// KindPlugin: a plugin can't be loaded, failed, or violated the plugin ABI.
+	KindPlugin Kind = "plugin"
+	// KindInternal: a bug in countersign.
+	KindInternal Kind = "internal"
 )
 
 // Verdict: what to do about an error. The names are the same in every language.
@@ -237,13 +213,11 @@ func (c *Counts) places() map[C.int32_t]*uint64 {
 
 // Error describes why a call failed. It never contains a secret.
 type Error struct {
-	// Status: the status of the failed call.
-	Status Status
 	// Verdict: what to do about the error.
 	Verdict Verdict
 	// Kind: the kind of error, such as "consent_required", or "usage" if the API was used incorrectly. The same in
 	// every language.
-	Kind string
+	Kind Kind
 	// Message: one sentence that says what failed.
 	Message string
 	// Hint: one sentence that says what to do; empty if there is no hint.
@@ -256,8 +230,6 @@ type Error struct {
 	OAuthError string
 	// OAuthDescription: the server's `error_description` without secrets; empty if there is none.
 	OAuthDescription string
-	// RetryAfter: how long to wait before trying again; negative if that is unknown.
-	RetryAfter time.Duration
 	// URL: the URL that a person should open, such as a consent page; empty if there is none. An error that requires a
 	// login has none: call [Client.StartLogin].
 	URL string
@@ -266,6 +238,11 @@ type Error struct {
 	// Provider: the provider's ID; empty if the error isn't about a provider.
 	Provider string
 
+	// The status of the failed call; 0 if the error isn't the library's.
+	status C.csign_status
+	// See [Error.RetryAfter]; nil if unknown.
+	retryAfter *time.Duration
+	// The error of the program's own callback, if that failed.
 	cause error
 }
 
@@ -273,16 +250,19 @@ type Error struct {
 func readError(reported *C.csign_error) *Error {
 	read := C.countersign_go_read_error(reported)
 	made := &Error{}
-	made.Status = Status(read.status)
+	made.status = read.status
 	made.Verdict = verdictOf(read.verdict)
-	made.Kind = goText(read.kind)
+	made.Kind = Kind(goText(read.kind))
 	made.Message = goText(read.message)
 	made.Hint = goText(read.hint)
 	made.Setting = goText(read.setting)
 	made.HTTPStatus = int(read.http_status)
 	made.OAuthError = goText(read.oauth_error)
 	made.OAuthDescription = goText(read.oauth_description)
-	made.RetryAfter = time.Duration(read.retry_after_ms) * time.Millisecond
+	if read.retry_after_ms >= 0 {
+		wait := time.Duration(read.retry_after_ms) * time.Millisecond
+		made.retryAfter = &wait
+	}
 	made.URL = goText(read.url)
 	made.TraceID = goText(read.trace_id)
 	made.Provider = goText(read.provider)

@@ -123,15 +123,14 @@ csign_status countersign_go_set_signer(csign_config *config, const char *algorit
                                    destroy, error);
 }
 
-csign_status countersign_go_set_log(csign_config *config, int32_t max_level, uintptr_t logger, csign_error **error)
+csign_status countersign_go_set_log(csign_config *config, uintptr_t logger, csign_error **error)
 {
-    return csign_config_set_log(config, max_level, log_line, (void *)logger, destroy, error);
+    return csign_config_set_log(config, CSIGN_LOG_LEVEL_DEBUG, log_line, (void *)logger, destroy, error);
 }
 
-csign_status countersign_go_registry_set_log(csign_registry *registry, int32_t max_level, uintptr_t logger,
-                                             csign_error **error)
+csign_status countersign_go_registry_set_log(csign_registry *registry, uintptr_t logger, csign_error **error)
 {
-    return csign_registry_set_log(registry, max_level, log_line, (void *)logger, destroy, error);
+    return csign_registry_set_log(registry, CSIGN_LOG_LEVEL_DEBUG, log_line, (void *)logger, destroy, error);
 }
 
 csign_status countersign_go_set_clock(csign_config *config, uintptr_t clock, csign_error **error)

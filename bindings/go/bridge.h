@@ -51,9 +51,8 @@ countersign_go_result countersign_go_login(const csign_client *client, uint16_t 
 csign_status countersign_go_set_signer(csign_config *config, const char *algorithm, size_t algorithm_length,
                                        const char *key_id, size_t key_id_length, uintptr_t signer,
                                        csign_error **error);
-csign_status countersign_go_set_log(csign_config *config, int32_t max_level, uintptr_t logger, csign_error **error);
-csign_status countersign_go_registry_set_log(csign_registry *registry, int32_t max_level, uintptr_t logger,
-                                             csign_error **error);
+csign_status countersign_go_set_log(csign_config *config, uintptr_t logger, csign_error **error);
+csign_status countersign_go_registry_set_log(csign_registry *registry, uintptr_t logger, csign_error **error);
 csign_status countersign_go_set_clock(csign_config *config, uintptr_t clock, csign_error **error);
 csign_status countersign_go_set_listener(csign_config *config, uintptr_t listener, csign_error **error);
 csign_status countersign_go_key_from_signer(const char *algorithm, size_t algorithm_length, const char *key_id,

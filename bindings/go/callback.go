@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/cgo"
+	"slices"
+	"sync"
 	"time"
 	"unsafe"
 )
@@ -72,21 +74,56 @@ func countersignClock(handle C.uintptr_t, unixMs *C.int64_t, bootMs *C.uint64_t)
 	return 0
 }
 
+// callers are the contexts of the calls that wait for the library, the oldest first.
+type callers struct {
+	lock     sync.Mutex
+	contexts []*context.Context
+}
+
+// add adds a call. The returned function removes it.
+func (c *callers) add(ctx context.Context) (remove func()) {
+	if c == nil {
+		return func() {}
+	}
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	c.contexts = append(c.contexts, &ctx)
+	return func() {
+		c.lock.Lock()
+		defer c.lock.Unlock()
+		at := slices.Index(c.contexts, &ctx)
+		c.contexts = slices.Delete(c.contexts, at, at+1)
+	}
+}
+
+// oldest returns the context of the oldest call: it started the request that the others wait for.
+func (c *callers) oldest() context.Context {
+	if c == nil {
+		return context.Background()
+	}
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	if len(c.contexts) == 0 {
+		return context.Background()
+	}
+	return *c.contexts[0]
+}
+
+// logging holds a logger, and the calls that cause its lines; nil for a registry.
+type logging struct {
+	logger  *slog.Logger
+	callers *callers
+}
+
 //export countersignLog
 func countersignLog(handle C.uintptr_t, level C.int32_t, line *C.char, length C.size_t) {
 	defer func() { _ = recover() }()
-	logger := cgo.Handle(handle).Value().(*slog.Logger)
-	logger.Log(context.Background(), slogLevel(level), string(borrowed(line, length)))
-}
-
-// maxLevel returns the most verbose level that is enabled in the logger.
-func maxLevel(logger *slog.Logger) C.int32_t {
-	for _, level := range []C.int32_t{C.CSIGN_LOG_LEVEL_DEBUG, C.CSIGN_LOG_LEVEL_INFO, C.CSIGN_LOG_LEVEL_WARN} {
-		if logger.Enabled(context.Background(), slogLevel(level)) {
-			return level
-		}
+	log := cgo.Handle(handle).Value().(*logging)
+	ctx := log.callers.oldest()
+	// The level may change at any time.
+	if log.logger.Enabled(ctx, slogLevel(level)) {
+		log.logger.Log(ctx, slogLevel(level), string(borrowed(line, length)))
 	}
-	return C.CSIGN_LOG_LEVEL_ERROR
 }
 
 func slogLevel(level C.int32_t) slog.Level {

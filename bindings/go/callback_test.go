@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -60,7 +61,7 @@ func TestTheSignersOwnErrorIsInTheChain(t *testing.T) {
 	fresh(t)
 	client := signing(t, func([]byte) ([]byte, error) { return nil, fmt.Errorf("slot 3: %w", errDevice) })
 	_, err := client.AccessToken(context.Background())
-	if !errors.Is(err, errDevice) || failureOf(t, err).Status != StatusSigning {
+	if !errors.Is(err, errDevice) || failureOf(t, err).Kind != KindSigning {
 		t.Error(err)
 	}
 }
@@ -93,7 +94,7 @@ func TestACallbackCannotCallItsClient(t *testing.T) {
 		return nil, errDevice
 	})
 	_, _ = client.AccessToken(context.Background())
-	if failureOf(t, inner).Status != StatusReentered {
+	if !errors.Is(inner, ErrUsage) || errors.Is(inner, ErrClosed) {
 		t.Error(inner)
 	}
 }
@@ -129,6 +130,79 @@ func TestLibraryLogGoesToTheLogger(t *testing.T) {
 	}
 	if heard[slog.LevelError] != 0 || heard[slog.LevelInfo] == 0 {
 		t.Errorf("lines by level: %v", heard)
+	}
+}
+
+type callerKey struct{}
+
+// callerHandler notes the caller of each line.
+type callerHandler struct {
+	slog.Handler
+	lock    sync.Mutex
+	callers map[any]int
+}
+
+func (h *callerHandler) Handle(ctx context.Context, _ slog.Record) error {
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	h.callers[ctx.Value(callerKey{})]++
+	return nil
+}
+
+// With the context, a handler can add the caller's trace id.
+func TestLogLinesHaveTheCallersContext(t *testing.T) {
+	fresh(t)
+	handler := &callerHandler{Handler: slog.NewTextHandler(io.Discard, nil), callers: map[any]int{}}
+	client := dial(t, "docusign-jwt", nil, WithLogger(slog.New(handler)))
+	for _, caller := range []string{"first", "second"} {
+		ctx, cancel := context.WithCancel(context.WithValue(context.Background(), callerKey{}, caller))
+		defer cancel()
+		if _, err := client.Refresh(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if handler.callers["first"] == 0 || handler.callers["first"] != handler.callers["second"] || len(handler.callers) != 2 {
+		t.Errorf("lines by caller: %v", handler.callers)
+	}
+}
+
+func TestTheOldestCallIsTheCaller(t *testing.T) {
+	var calls callers
+	named := func(name string) context.Context { return context.WithValue(context.Background(), callerKey{}, name) }
+	leaveFirst := calls.add(named("first"))
+	leaveSecond := calls.add(named("second"))
+	for _, step := range []struct {
+		leave func()
+		then  any
+	}{{func() {}, "first"}, {leaveFirst, "second"}, {leaveSecond, nil}} {
+		step.leave()
+		if caller := calls.oldest().Value(callerKey{}); caller != step.then {
+			t.Errorf("%v, expected %v", caller, step.then)
+		}
+	}
+}
+
+func TestTheLogLevelMayChange(t *testing.T) {
+	fresh(t)
+	var log lockedBuffer
+	var level slog.LevelVar
+	level.Set(slog.LevelError)
+	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: &level}))
+	client := dial(t, "docusign-jwt", nil, WithLogger(logger))
+	refresh := func() {
+		t.Helper()
+		if _, err := client.Refresh(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refresh()
+	if log.String() != "" {
+		t.Errorf("the log is %q", log.String())
+	}
+	level.Set(slog.LevelDebug)
+	refresh()
+	if !strings.Contains(log.String(), "level=DEBUG") {
+		t.Errorf("the log is %q", log.String())
 	}
 }
 
@@ -191,16 +265,16 @@ func TestADrainedClientStartsNoRequest(t *testing.T) {
 	fresh(t)
 	client := dial(t, "docusign-jwt", nil)
 	token := access(t, client)
-	if err := client.Drain(context.Background(), 5*time.Second); err != nil {
+	if err := client.Drain(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	if access(t, client) != token {
 		t.Error("the cached token is not returned")
 	}
-	if err := client.Invalidate(token); err != nil {
+	if err := client.InvalidateAccessToken(context.Background(), token); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.AccessToken(context.Background()); failureOf(t, err).Status != StatusBusy {
+	if _, err := client.AccessToken(context.Background()); failureOf(t, err).Kind != KindBusy {
 		t.Error(err)
 	}
 }

@@ -22,6 +22,8 @@ type Client struct {
 	handle *handle
 	// Limits the number of goroutines that wait inside the library.
 	slots chan struct{}
+	// The calls that are inside the library, for its log lines; nil without a logger.
+	callers *callers
 }
 
 // A goroutine that waits inside the library holds a thread. More goroutines than this wait in Go.
@@ -63,7 +65,7 @@ func open(config *config, load bool) (*Client, error) {
 	if err := failure(status, reported); err != nil {
 		return nil, err
 	}
-	client := &Client{slots: make(chan struct{}, maxInside)}
+	client := &Client{slots: make(chan struct{}, maxInside), callers: config.callers}
 	client.handle = owned(client, &handle{
 		what:    "client",
 		pointer: unsafe.Pointer(pointer),
@@ -83,21 +85,20 @@ func (c *Client) AccessToken(ctx context.Context) (string, error) {
 	if fresh, err := c.peek(); fresh != "" || err != nil {
 		return fresh, err
 	}
-	token, err := c.TokenContext(ctx, 0)
+	token, err := c.Token(ctx)
 	if err != nil {
 		return "", err
 	}
 	return token.value, nil
 }
 
-// TokenContext is like [Client.AccessToken], but returns the token with its type, expiry and the
-// vendor's additional members. The token is valid for at least minValid; 0 means the setting
-// min_valid_s.
-func (c *Client) TokenContext(ctx context.Context, minValid time.Duration) (*Token, error) {
+// Token is like [Client.AccessToken], but returns the token with its type, expiry and the vendor's
+// additional members. [MinValid] sets for how long it must be valid.
+func (c *Client) Token(ctx context.Context, options ...TokenOption) (*Token, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	ms := C.uint64_t(milliseconds(minValid))
+	ms := C.uint64_t(milliseconds(tokenOptions(options).MinValid))
 	// With a context that can end, waiting needs a goroutine. A cached token doesn't.
 	if ctx.Done() != nil {
 		if fresh, err := c.peekToken(ms); fresh != nil || err != nil {
@@ -117,9 +118,24 @@ func (c *Client) Refresh(ctx context.Context) (*Token, error) {
 	})
 }
 
-// Invalidate reports an access token that an API rejected with 401. The client doesn't return it
-// again. If the token has been replaced in the meantime, the newer one stays valid.
-func (c *Client) Invalidate(accessToken string) error {
+// Invalidate reports a token that an API rejected with 401. The client doesn't return it again. If
+// the token has been replaced in the meantime, the newer one stays valid.
+//
+// A token that itself replaced a rejected one is kept for its first minute, so that an API that
+// rejects every token doesn't cost one token request per call. [Client.Refresh] always requests a
+// new one.
+//
+// Invalidate doesn't wait, and works with a context that has ended.
+func (c *Client) Invalidate(ctx context.Context, token *Token) error {
+	if token == nil {
+		return misuse("the token to invalidate is nil", "pass the token that the API rejected")
+	}
+	return c.InvalidateAccessToken(ctx, token.value)
+}
+
+// InvalidateAccessToken is like [Client.Invalidate], for when you only have the access token
+// string.
+func (c *Client) InvalidateAccessToken(_ context.Context, accessToken string) error {
 	if err := c.handle.enter(); err != nil {
 		return err
 	}
@@ -129,31 +145,30 @@ func (c *Client) Invalidate(accessToken string) error {
 	return failure(C.csign_client_invalidate(c.pointer(), token, length, &reported), reported)
 }
 
-// Drain waits for requests in flight, and starts no new ones. Call it before the program exits.
-// Afterwards, the client still returns a cached token; anything else fails with [StatusBusy].
+// Drain waits for requests in flight until the context ends, and starts no new ones. Call it before
+// the program exits. Afterwards, the client still returns a cached token; anything else fails with
+// an [*Error] of [KindBusy].
 //
-// Drain fails with [StatusBusy] if a request is still in flight after the timeout, and with the
-// store's error if a new token could not be stored. If the context is cancelled, it returns at
-// once.
-func (c *Client) Drain(ctx context.Context, timeout time.Duration) error {
+// Drain fails with the context's error if a request is still in flight when the context ends, and
+// with the store's error if a new token could not be stored.
+func (c *Client) Drain(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if err := c.handle.enter(); err != nil {
 		return err
 	}
-	drained := make(chan error, 1)
-	go func() {
+	// The context ends first, so that its error is returned.
+	timeout := remaining(ctx, drainTimeout) + time.Second
+	_, err := detached(ctx, func() (struct{}, error) {
 		defer c.leave()
-		drained <- drain(c.pointer(), timeout)
-	}()
-	select {
-	case err := <-drained:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+		return struct{}{}, drain(c.pointer(), timeout)
+	})
+	return err
 }
+
+// How long Drain waits at most: longer than any request takes.
+const drainTimeout = 24 * time.Hour
 
 // How long Close waits for requests in flight: a little more than the default of the setting
 // timeout_ms.
@@ -172,7 +187,7 @@ func (c *Client) Close() error {
 	c.handle.close()
 	err := drain(c.pointer(), closeTimeout)
 	var failure *Error
-	if errors.As(err, &failure) && (failure.Status == StatusBusy || failure.Status == StatusReentered) {
+	if errors.As(err, &failure) && (failure.status == C.CSIGN_STATUS_BUSY || failure.status == C.CSIGN_STATUS_REENTERED) {
 		return nil
 	}
 	return err
@@ -200,6 +215,14 @@ func tokenOf(result C.countersign_go_result) (*Token, error) {
 	}
 	defer C.csign_token_free(result.token)
 	return readToken(result.fields), nil
+}
+
+// remaining returns the time until the context's deadline, or the maximum if that is shorter.
+func remaining(ctx context.Context, maximum time.Duration) time.Duration {
+	if deadline, ok := ctx.Deadline(); ok {
+		return min(max(time.Until(deadline), 0), maximum)
+	}
+	return maximum
 }
 
 // milliseconds rounds up, so that a token is not valid for less than the caller asked for.

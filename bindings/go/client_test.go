@@ -17,7 +17,7 @@ import (
 func TestATokenIsNeverPrinted(t *testing.T) {
 	fresh(t)
 	client := dial(t, "docusign-jwt", nil)
-	token, err := client.TokenContext(context.Background(), time.Minute)
+	token, err := client.Token(context.Background(), MinValid(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,6 +82,21 @@ func TestACancelledCallReturnsAtOnce(t *testing.T) {
 	}
 	if _, err := client.Refresh(ctx); !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+	calls := map[string]func() error{
+		"Token":      func() error { _, err := client.Token(ctx); return err },
+		"Identity":   func() error { _, err := client.Identity(ctx); return err },
+		"Events":     func() error { _, err := client.Events(ctx); return err },
+		"Forget":     func() error { _, err := client.Forget(ctx); return err },
+		"StartLogin": func() error { _, err := client.StartLogin(ctx, ""); return err },
+		"Login":      func() error { _, err := client.Login(ctx, 0, func(string) error { return nil }); return err },
+		"CheckSaved": func() error { return client.CheckSaved(ctx) },
+		"Drain":      func() error { return client.Drain(ctx) },
+	}
+	for name, call := range calls {
+		if err := call(); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 	if requests(t) != 0 {
 		t.Error("a request was sent")
@@ -163,7 +178,7 @@ func TestACachedTokenNeedsNoSlot(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for _, minValid := range []time.Duration{0, time.Minute} {
-		token, err := client.TokenContext(ctx, minValid)
+		token, err := client.Token(ctx, MinValid(minValid))
 		if err != nil || token.AccessToken() != minted || token.Source() != SourceCache {
 			t.Fatalf("%v, %v", token, err)
 		}
@@ -210,10 +225,10 @@ func TestEventsAndCheckSaved(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := len(events) - 1
-	if last < 0 || events[last].What != "refreshed" || time.Since(events[last].At()).Abs() > time.Minute {
+	if last < 0 || events[last].What != EventRefreshed || time.Since(events[last].At).Abs() > time.Minute {
 		t.Errorf("%+v", events)
 	}
-	if err := client.CheckSaved(); err != nil {
+	if err := client.CheckSaved(context.Background()); err != nil {
 		t.Error(err)
 	}
 }

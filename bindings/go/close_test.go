@@ -2,6 +2,7 @@ package countersign
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -91,5 +92,28 @@ func TestCloseWaitsForARefreshThatWasSent(t *testing.T) {
 
 	if token := access(t, server.client(t, folder)); token != "rotated" || server.requests.Load() != 1 {
 		t.Errorf("the store has %q after %d requests", token, server.requests.Load())
+	}
+}
+
+func TestDrainEndsWithItsContext(t *testing.T) {
+	server := newHeldServer(t)
+	client := server.client(t, t.TempDir())
+	asked := make(chan error, 1)
+	go func() {
+		_, err := client.AccessToken(context.Background())
+		asked <- err
+	}()
+	<-server.arrived
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	if err := client.Drain(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	server.release()
+	if err := <-asked; err != nil {
+		t.Error(err)
+	}
+	if err := client.Drain(context.Background()); err != nil {
+		t.Error(err)
 	}
 }

@@ -69,11 +69,14 @@ func WithClock(read func() (wall time.Time, sinceBoot time.Duration)) Option {
 	return func(c *config) { c.clock = read }
 }
 
-// WithLogger sets the logger for the library's log, at the levels that are enabled in it. Without a
-// logger, nothing is logged. The log contains no secrets. The logger's handler must not call the
+// WithLogger sets the logger for the library's log. Without a logger, nothing is logged. The log
+// contains no secrets.
+//
+// The logger is asked for each line whether its level is enabled. The handler gets the context of
+// the call that started the request: of the oldest one, if several wait. It must not call the
 // client.
 func WithLogger(logger *slog.Logger) Option {
-	return func(c *config) { c.logger = logger }
+	return func(c *config) { c.logger, c.callers = logger, &callers{} }
 }
 
 // WithListener sets a function that is called for each change of the token, after the change is
@@ -113,6 +116,7 @@ type config struct {
 	signer     *signer
 	clock      func() (time.Time, time.Duration)
 	logger     *slog.Logger
+	callers    *callers
 	listener   func(Change, *Token)
 }
 
@@ -207,8 +211,7 @@ func (c *config) giveCallbacks(made *C.csign_config) error {
 		}
 	}
 	if c.logger != nil {
-		level := maxLevel(c.logger)
-		status := C.countersign_go_set_log(made, level, kept(c.logger), &reported)
+		status := C.countersign_go_set_log(made, kept(&logging{c.logger, c.callers}), &reported)
 		if err := failure(status, reported); err != nil {
 			return err
 		}

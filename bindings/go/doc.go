@@ -10,14 +10,25 @@
 //	defer client.Close()
 //	token, err := client.AccessToken(ctx)
 //
-// A [Client] is a [golang.org/x/oauth2.TokenSource] that works with oauth2.NewClient.
-// [Client.HTTPClient] also gets a new token if an API responds with 401, and repeats the request
-// once.
+// [Client.HTTPClient] adds the token to requests. If an API responds with 401, it gets a new token and
+// repeats the request once.
 //
 // Any number of goroutines may use one client. At most one token request is in flight among them
 // and among the processes that share the connection's store.
 //
-// The library's errors are [*Error]. The [Verdict] says what to do.
+// A function that needs tokens should take a [TokenSource]: a [Client], or a fake of the package
+// countersigntest in its unit tests. The package xoauth2 is for libraries that take an
+// oauth2.TokenSource.
+//
+// # Errors
+//
+// The library's errors are [*Error]. The [Verdict] says what to do, and errors.Is finds it:
+//
+//	if errors.Is(err, countersign.ErrReauthorize) {
+//		// A person must act.
+//	}
+//
+// If a context ends, the error is the context's.
 //
 // # Linking
 //

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestAnErrorHasItsVerdict(t *testing.T) {
@@ -17,14 +18,70 @@ func TestAnErrorHasItsVerdict(t *testing.T) {
 	if failure.Verdict != VerdictReauthorize || VerdictOf(wrapped) != VerdictReauthorize {
 		t.Errorf("the verdict is %q", failure.Verdict)
 	}
-	if failure.Status != StatusConsentRequired || failure.Status.String() != "CONSENT_REQUIRED" {
-		t.Errorf("the status is %v", failure.Status)
+	if failure.Kind != KindConsentRequired || failure.Retryable() {
+		t.Errorf("the kind is %v", failure.Kind)
 	}
-	if failure.URL == "" || failure.RetryAfter >= 0 || errors.Is(err, ErrClosed) {
+	if _, known := failure.RetryAfter(); failure.URL == "" || known {
 		t.Errorf("%#v", failure)
 	}
 	if !strings.Contains(err.Error(), failure.Message) || !strings.Contains(err.Error(), failure.Hint) {
 		t.Errorf("message and hint are missing in %q", err)
+	}
+}
+
+// Each error is its own verdict's and no other one's.
+func TestAnErrorIsItsVerdict(t *testing.T) {
+	sentinels := map[Verdict]error{
+		VerdictRetry: ErrRetry, VerdictReauthorize: ErrReauthorize, VerdictFixConfiguration: ErrFixConfiguration,
+		VerdictOutcomeUnknown: ErrOutcomeUnknown, VerdictUnexpected: ErrUnexpected,
+	}
+	for verdict := range sentinels {
+		err := fmt.Errorf("wrapped: %w", &Error{Verdict: verdict, Kind: KindInternal})
+		for other, sentinel := range sentinels {
+			if errors.Is(err, sentinel) != (verdict == other) {
+				t.Errorf("%s: %v", verdict, sentinel)
+			}
+		}
+		if failureOf(t, err).Retryable() != (verdict == VerdictRetry) {
+			t.Errorf("%s: retryable", verdict)
+		}
+		for _, mistake := range []error{ErrUsage, ErrClosed, ErrVerification, context.Canceled} {
+			if errors.Is(err, mistake) {
+				t.Errorf("%s: %v", verdict, mistake)
+			}
+		}
+	}
+	if unknown := (&Error{Verdict: "later"}); errors.Is(unknown, nil) || unknown.Retryable() {
+		t.Error("an unknown verdict has a meaning")
+	}
+}
+
+func TestWrongUseIsNotAWrongSetting(t *testing.T) {
+	fresh(t)
+	client := dial(t, "docusign-jwt", nil)
+	isUsage := func(what string, err error) {
+		t.Helper()
+		if !errors.Is(err, ErrUsage) || errors.Is(err, ErrFixConfiguration) || errors.Is(err, ErrVerification) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	isUsage("no token", client.Invalidate(context.Background(), nil))
+	_ = client.Close()
+	_, err := client.Token(context.Background())
+	isUsage("closed", err)
+	if !errors.Is(err, ErrClosed) {
+		t.Error(err)
+	}
+}
+
+func TestTheServersRetryAfterIsReported(t *testing.T) {
+	fresh(t)
+	client := dial(t, "docusign-jwt", nil)
+	tell(t, "/_sandbox/faults", map[string]any{"status": 429, "retry_after": 7})
+	_, err := client.Token(context.Background())
+	failure := failureOf(t, err)
+	if wait, known := failure.RetryAfter(); !errors.Is(err, ErrRetry) || !known || wait < 6*time.Second || wait > 8*time.Second {
+		t.Errorf("%#v: %s, %t", failure, wait, known)
 	}
 }
 
@@ -42,7 +99,7 @@ func TestUnknownNumbersAreFailures(t *testing.T) {
 		t.Error(verdict)
 	}
 	failure := failureOf(t, failure(77, nil))
-	if failure.Verdict != VerdictUnexpected || failure.Status != 77 || failure.Status.String() != "UNKNOWN" {
+	if failure.Verdict != VerdictUnexpected || failure.Kind != KindInternal || !strings.Contains(failure.Message, "UNKNOWN") {
 		t.Errorf("%#v", failure)
 	}
 }
@@ -74,7 +131,7 @@ func TestTheErrorNamesTheSetting(t *testing.T) {
 		t.Errorf("%#v", failure)
 	}
 	_, err = Load("nobody", WithFile("/no/such/file.toml"))
-	if failure := failureOf(t, err); failure.Status != StatusSetting || !strings.Contains(failure.Message, "/no/such/file.toml") {
+	if failure := failureOf(t, err); failure.Kind != KindSetting || !strings.Contains(failure.Message, "/no/such/file.toml") {
 		t.Errorf("%#v", failure)
 	}
 	settings, err := KnownSettings()

@@ -10,11 +10,12 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"net/http"
+	"net/http/httptest"
 	"time"
 
-	"golang.org/x/oauth2"
-
 	countersign "github.com/countersign/countersign-go"
+	"github.com/countersign/countersign-go/countersigntest"
 )
 
 func ExampleNew() {
@@ -36,29 +37,35 @@ func ExampleNew() {
 func ExampleError() {
 	_, err := countersign.New(countersign.Settings{"provder": "boldsign"})
 	var failure *countersign.Error
-	if errors.As(err, &failure) {
-		fmt.Println(failure.Verdict, failure.Setting)
+	if errors.Is(err, countersign.ErrFixConfiguration) && errors.As(err, &failure) {
+		fmt.Println(failure.Kind, failure.Setting)
 	}
-	// Output: fix_configuration provder
+	// Output: setting provder
 }
 
-// The verdict says what to do about an error.
-func ExampleVerdictOf() {
-	token := func(ctx context.Context, client *countersign.Client) (string, error) {
+// Waits as long as the server asks for.
+func ExampleError_RetryAfter() {
+	token := func(ctx context.Context, source countersign.TokenSource) (*countersign.Token, error) {
 		for {
-			token, err := client.AccessToken(ctx)
+			token, err := source.Token(ctx)
 			var failure *countersign.Error
-			if countersign.VerdictOf(err) != countersign.VerdictRetry || !errors.As(err, &failure) {
+			if !errors.As(err, &failure) || !failure.Retryable() {
 				return token, err
 			}
+			wait, known := failure.RetryAfter()
+			if !known {
+				wait = 30 * time.Second
+			}
 			select {
-			case <-time.After(max(failure.RetryAfter, time.Second)):
+			case <-time.After(wait):
 			case <-ctx.Done():
-				return "", ctx.Err()
+				return nil, ctx.Err()
 			}
 		}
 	}
-	_ = token
+	got, err := token(context.Background(), countersigntest.StaticSource("fake"))
+	fmt.Println(got.AccessToken(), err)
+	// Output: fake <nil>
 }
 
 func ExampleClient_Token() {
@@ -67,8 +74,38 @@ func ExampleClient_Token() {
 		log.Fatal(err)
 	}
 	defer client.Close()
-	http := oauth2.NewClient(context.Background(), client)
-	_, _ = http.Get("https://demo.docusign.net/restapi/v2.1/login_information")
+	token, err := client.Token(context.Background(), countersign.MinValid(5*time.Minute))
+	if errors.Is(err, countersign.ErrReauthorize) {
+		log.Fatal("somebody must log in: ", err)
+	} else if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(token.ExpiresAt())
+}
+
+// The API rejects the first token.
+func ExampleTransport() {
+	api := httptest.NewServer(http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {
+		fmt.Println("the API received", request.Header.Get("Authorization"))
+		if request.Header.Get("Authorization") != "Bearer second" {
+			response.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	defer api.Close()
+
+	// In a program, the source is a *countersign.Client.
+	source := countersigntest.StaticSource("first", "second")
+	browser := http.Client{Transport: &countersign.Transport{Source: source, Origins: []string{api.URL}}}
+	response, err := browser.Get(api.URL + "/envelopes")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer response.Body.Close()
+	fmt.Println(response.Status)
+	// Output:
+	// the API received Bearer first
+	// the API received Bearer second
+	// 200 OK
 }
 
 func ExampleKey_Sign() {
@@ -85,5 +122,9 @@ func ExampleKey_Sign() {
 	}
 	payload, err := key.Verify("ES256", token)
 	fmt.Println(string(payload), err)
-	// Output: {"iss":"somebody"} <nil>
+	_, err = key.Verify("ES256", token[:len(token)-4])
+	fmt.Println(errors.Is(err, countersign.ErrVerification))
+	// Output:
+	// {"iss":"somebody"} <nil>
+	// true
 }

@@ -5,6 +5,7 @@ import "C"
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 )
 
@@ -24,17 +25,21 @@ func (c *Client) ConsentURL() (string, error) {
 	return taken(url), nil
 }
 
+// Identity maps the names of facts about a token to their values. The names depend on the vendor,
+// such as "user_id", "account_id" and "base_uri" for DocuSign.
+type Identity map[string]string
+
 // Identity returns the user that the token is for and the API's URL: the members of the token
 // response, and the vendor's userinfo, which is requested once and stored.
-func (c *Client) Identity(ctx context.Context) (map[string]string, error) {
-	return await(ctx, c, func(client *C.csign_client) (map[string]string, error) {
+func (c *Client) Identity(ctx context.Context) (Identity, error) {
+	return await(ctx, c, func(client *C.csign_client) (Identity, error) {
 		var text *C.csign_text
 		var reported *C.csign_error
 		status := C.csign_client_identity(client, &text, &reported)
 		if err := failure(status, reported); err != nil {
 			return nil, err
 		}
-		return parsed[map[string]string](taken(text))
+		return parsed[Identity](taken(text))
 	})
 }
 
@@ -102,22 +107,65 @@ func (c *Client) Counts() (Counts, error) {
 
 // Event is an entry in a grant's history. It contains no token.
 type Event struct {
-	// AtMs is the time by the store's clock, in milliseconds since 1970.
-	AtMs int64 `json:"at_ms"`
+	// At is the time of the event, by the store's clock.
+	At time.Time
 	// By names the host, process and client.
-	By string `json:"by"`
+	By string
 	// Attempt identifies the attempt that the event belongs to. May be empty.
-	Attempt string `json:"attempt"`
-	// What happened, such as "refreshed".
-	What string `json:"what"`
+	Attempt string
+	// What happened.
+	What EventType
 	// Spent and Got are fingerprints of the refresh tokens that were spent and received. May be
 	// empty.
-	Spent string `json:"spent"`
-	Got   string `json:"got"`
+	Spent, Got string
 }
 
-// At returns the time of the event, by the store's clock.
-func (e Event) At() time.Time { return time.UnixMilli(e.AtMs) }
+// EventType is what happened to a grant. Types may be added.
+type EventType string
+
+// The types of events.
+const (
+	// EventLoggedIn: a person logged in.
+	EventLoggedIn EventType = "logged_in"
+	// EventIntended: the intent to send a request was recorded.
+	EventIntended EventType = "intended"
+	// EventNotSent: the request was not sent.
+	EventNotSent EventType = "not_sent"
+	// EventRejected: the server rejected the request.
+	EventRejected EventType = "rejected"
+	// EventResponseLost: the response was lost.
+	EventResponseLost EventType = "response_lost"
+	// EventRefreshed: the response had a new token.
+	EventRefreshed EventType = "refreshed"
+	// EventSalvaged: the response had a new refresh token, but was unusable otherwise.
+	EventSalvaged EventType = "salvaged"
+	// EventLost: the grant is lost because the response with the new refresh token never arrived.
+	EventLost EventType = "lost"
+	// EventDead: the vendor ended the grant.
+	EventDead EventType = "dead"
+	// EventNotRevoked: the vendor did not revoke the token at a logout.
+	EventNotRevoked EventType = "not_revoked"
+	// EventRecovered: a token that couldn't be stored at first was recovered.
+	EventRecovered EventType = "recovered"
+	// EventRejectedAgain: an API rejected a token that had replaced a rejected one less than a minute
+	// before. The client returned it again.
+	EventRejectedAgain EventType = "rejected_again"
+)
+
+// UnmarshalJSON reads the library's form of an event.
+func (e *Event) UnmarshalJSON(text []byte) error {
+	var read struct {
+		AtMS        int64     `json:"at_ms"`
+		What        EventType `json:"what"`
+		By, Attempt string
+		Spent, Got  string
+	}
+	if err := json.Unmarshal(text, &read); err != nil {
+		return err
+	}
+	*e = Event{time.UnixMilli(read.AtMS), read.By, read.Attempt, read.What, read.Spent, read.Got}
+	return nil
+}
 
 // Events returns the recent history of the connection's grant, oldest first: who refreshed it,
 // when, and the result.
@@ -150,11 +198,10 @@ func (c *Client) RefreshTokenExpiresAt(ctx context.Context) (time.Time, error) {
 
 // CheckSaved returns an error if the last token could not be stored and is only in memory. It isn't
 // lost while the process runs, and each call for a token tries to store it again.
-func (c *Client) CheckSaved() error {
-	if err := c.handle.enter(); err != nil {
-		return err
-	}
-	defer c.leave()
-	var reported *C.csign_error
-	return failure(C.csign_client_check_saved(c.pointer(), &reported), reported)
+func (c *Client) CheckSaved(ctx context.Context) error {
+	_, err := await(ctx, c, func(client *C.csign_client) (struct{}, error) {
+		var reported *C.csign_error
+		return struct{}{}, failure(C.csign_client_check_saved(client, &reported), reported)
+	})
+	return err
 }

@@ -6,6 +6,7 @@ import "C"
 import (
 	"encoding/json"
 	"runtime"
+	"time"
 	"unsafe"
 )
 
@@ -118,21 +119,74 @@ func (k *Key) Verify(algorithm, token string) ([]byte, error) {
 	return []byte(taken(payload)), nil
 }
 
-// KeyInfo describes a key.
+// KeyInfo describes a key, without the key.
 type KeyInfo struct {
-	// Kind is private, public or certificate. Type is RSA, EC, OKP or oct.
-	Kind string `json:"kind"`
-	Type string `json:"type"`
-	Bits int    `json:"bits"`
+	Kind KeyKind `json:"kind"`
+	Type KeyType `json:"type"`
+	// Bits is the length of the modulus, of the curve's field or of the secret.
+	Bits int `json:"bits"`
 	// Curve is the name of the curve, such as "P-256", or empty.
-	Curve  string `json:"curve"`
+	Curve string `json:"curve"`
+	// Format is the format of the file, such as "PKCS#1 PEM".
 	Format string `json:"format"`
-	// SPKISHA256 is the SHA-256 digest of the public key's SubjectPublicKeyInfo, in hex.
+	// Encryption is how the file was encrypted, or empty.
+	Encryption string `json:"encryption"`
+	// KeyID is the `kid` from the file, or empty.
+	KeyID string `json:"key_id"`
+	// SPKISHA256 is the SHA-256 digest of the public key's SubjectPublicKeyInfo, in hex. It is empty
+	// for a shared secret.
 	SPKISHA256 string `json:"spki_sha256"`
-	// JWKThumbprint is the thumbprint of RFC 7638.
-	JWKThumbprint string          `json:"jwk_thumbprint"`
-	Algorithms    []string        `json:"algorithms"`
-	PublicJWK     json.RawMessage `json:"public_jwk"`
+	// JWKThumbprint is the thumbprint of RFC 7638. It is empty for a shared secret.
+	JWKThumbprint string `json:"jwk_thumbprint"`
+	// Algorithms are those that the key can sign or verify with, the default first.
+	Algorithms []string `json:"algorithms"`
+	// PublicJWK is the public key as a JWK. It is empty for a shared secret.
+	PublicJWK json.RawMessage `json:"public_jwk"`
+	// Certificates are those in the file, the key's own first.
+	Certificates []CertificateInfo `json:"certificates"`
+}
+
+// KeyKind is what a file contains.
+type KeyKind string
+
+// The kinds of keys.
+const (
+	KeyKindPrivate     KeyKind = "private"
+	KeyKindPublic      KeyKind = "public"
+	KeyKindCertificate KeyKind = "certificate"
+)
+
+// KeyType is a JWK key type (RFC 7518 section 6.1).
+type KeyType string
+
+// The types of keys.
+const (
+	KeyTypeRSA KeyType = "RSA"
+	KeyTypeEC  KeyType = "EC"
+	KeyTypeOKP KeyType = "OKP"
+	KeyTypeOct KeyType = "oct"
+)
+
+// CertificateInfo describes a certificate.
+type CertificateInfo struct {
+	// X5T and X5TS256 are the SHA-1 and the SHA-256 thumbprint (RFC 7515 sections 4.1.7 and 4.1.8).
+	X5T, X5TS256        string
+	NotBefore, NotAfter time.Time
+}
+
+// UnmarshalJSON reads the library's form of a certificate.
+func (c *CertificateInfo) UnmarshalJSON(text []byte) error {
+	var read struct {
+		X5T       string `json:"x5t"`
+		X5TS256   string `json:"x5t#S256"`
+		NotBefore int64  `json:"not_before"`
+		NotAfter  int64  `json:"not_after"`
+	}
+	if err := json.Unmarshal(text, &read); err != nil {
+		return err
+	}
+	*c = CertificateInfo{read.X5T, read.X5TS256, time.Unix(read.NotBefore, 0), time.Unix(read.NotAfter, 0)}
+	return nil
 }
 
 // Info describes the key. It fails for a JWK Set and for a key in a device.

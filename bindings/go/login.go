@@ -5,6 +5,8 @@ import "C"
 
 import (
 	"context"
+	"net/http"
+	"net/url"
 	"runtime"
 	"runtime/cgo"
 	"time"
@@ -18,20 +20,18 @@ type Login struct {
 
 // StartLogin starts a login, for programs with their own web server. Redirect the browser to
 // [Login.URL], and pass the URL of its callback to [Client.CompleteLogin]. If redirectURI is empty,
-// it defaults to the setting redirect_uri. StartLogin doesn't wait.
-func (c *Client) StartLogin(redirectURI string) (*Login, error) {
-	if err := c.handle.enter(); err != nil {
-		return nil, err
-	}
-	defer c.leave()
-	uri, length := cText(redirectURI)
-	var login *C.csign_login
-	var reported *C.csign_error
-	status := C.csign_client_start_login(c.pointer(), uri, length, &login, &reported)
-	if err := failure(status, reported); err != nil {
-		return nil, err
-	}
-	return begun(login), nil
+// it defaults to the setting redirect_uri.
+func (c *Client) StartLogin(ctx context.Context, redirectURI string) (*Login, error) {
+	return await(ctx, c, func(client *C.csign_client) (*Login, error) {
+		uri, length := cText(redirectURI)
+		var login *C.csign_login
+		var reported *C.csign_error
+		status := C.csign_client_start_login(client, uri, length, &login, &reported)
+		if err := failure(status, reported); err != nil {
+			return nil, err
+		}
+		return begun(login), nil
+	})
 }
 
 // CompleteLogin completes a login: it validates the callback (the URL that the browser was
@@ -47,20 +47,69 @@ func (c *Client) CompleteLogin(ctx context.Context, login *Login, callback strin
 	})
 }
 
+// How long Login waits for the person if its context has no deadline.
+const loginTimeout = 5 * time.Minute
+
 // Login runs a complete login on this machine (RFC 8252): it starts a loopback server for the
 // setting redirect_uri, calls open with the login's URL, and waits for the browser's callback until
-// the timeout. If port is 0, the server uses the port of redirect_uri, or any. The function open
-// opens or shows the URL. It must not call the client. If the context is cancelled, the loopback
-// server runs until the timeout.
-func (c *Client) Login(
-	ctx context.Context, port uint16, timeout time.Duration, open func(url string) error,
-) (*Token, error) {
-	ms := C.uint64_t(milliseconds(timeout))
+// the context ends, but at most five minutes if it has no deadline. If port is 0, the server uses
+// the port of redirect_uri, or any. The function open opens or shows the URL. It must not call the
+// client. If the context is cancelled, the login ends and frees the port.
+func (c *Client) Login(ctx context.Context, port uint16, open func(url string) error) (*Token, error) {
+	ms := C.uint64_t(milliseconds(remaining(ctx, loginTimeout)))
 	return await(ctx, c, func(client *C.csign_client) (*Token, error) {
-		handle := cgo.NewHandle(opener(open))
+		cancellable, end := cancellableLogin(ctx, open)
+		defer end()
+		handle := cgo.NewHandle(cancellable)
 		defer handle.Delete()
 		return tokenOf(C.countersign_go_login(client, C.uint16_t(port), ms, C.uintptr_t(handle)))
 	})
+}
+
+// cancellableLogin returns an opener that also cancels its login when the context ends. Call end
+// after the login.
+func cancellableLogin(ctx context.Context, open func(url string) error) (cancellable opener, end func()) {
+	opened, ended := make(chan string, 1), make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case page := <-opened:
+			cancelLogin(page)
+		case <-ended:
+		}
+	})
+	cancellable = func(page string) error {
+		if err := open(page); err != nil {
+			return err
+		}
+		opened <- page
+		return ctx.Err()
+	}
+	return cancellable, func() {
+		close(ended)
+		stop()
+	}
+}
+
+// cancelLogin ends a login that waits for its callback: it sends its loopback server the callback of
+// a person who denied access (RFC 6749 section 4.1.2.1), because the library has no call for it.
+func cancelLogin(page string) {
+	parsed, err := url.Parse(page)
+	if err != nil {
+		return
+	}
+	login := parsed.Query()
+	callback, err := url.Parse(login.Get("redirect_uri"))
+	if err != nil || !isLoopback(callback.Hostname()) {
+		return
+	}
+	query := callback.Query()
+	query.Set("error", "access_denied")
+	query.Set("state", login.Get("state"))
+	callback.RawQuery = query.Encode()
+	direct := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
+	if response, err := direct.Get(callback.String()); err == nil {
+		_ = response.Body.Close()
+	}
 }
 
 // RestoreLogin restores a login that [Login.Save] saved, in this process or another one.

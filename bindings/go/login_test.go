@@ -3,7 +3,9 @@ package countersign
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +14,7 @@ import (
 func TestALoginCanBeRestored(t *testing.T) {
 	fresh(t)
 	client := dial(t, "docusign-code", nil)
-	login, err := client.StartLogin("")
+	login, err := client.StartLogin(context.Background(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +49,7 @@ func TestALoginCanBeRestored(t *testing.T) {
 	if err != nil || token.Source() != SourceMinted {
 		t.Errorf("%v, %v", token, err)
 	}
-	if _, err := RestoreLogin("something else"); failureOf(t, err).Status != StatusCallback {
+	if _, err := RestoreLogin("something else"); failureOf(t, err).Kind != KindCallback {
 		t.Error(err)
 	}
 }
@@ -55,7 +57,7 @@ func TestALoginCanBeRestored(t *testing.T) {
 func TestLogin(t *testing.T) {
 	fresh(t)
 	client := dial(t, "docusign-code", nil)
-	token, err := client.Login(context.Background(), 0, time.Minute, func(page string) error {
+	token, err := client.Login(context.Background(), 0, func(page string) error {
 		go func() {
 			back, err := emulator.Authorize(page, "allow")
 			if err != nil {
@@ -76,15 +78,67 @@ func TestLogin(t *testing.T) {
 	}
 }
 
+func TestACancelledLoginFreesItsPort(t *testing.T) {
+	fresh(t)
+	client := dial(t, "docusign-code", nil)
+	var server string
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	_, err := client.Login(ctx, 0, func(page string) error {
+		_, callback, _ := strings.Cut(page, "redirect_uri=")
+		callback, _, _ = strings.Cut(callback, "&")
+		callback, err := url.QueryUnescape(callback)
+		if err != nil {
+			t.Error(err)
+		}
+		server = strings.Split(callback, "/")[2]
+		if socket, err := net.Listen("tcp4", server); err == nil {
+			_ = socket.Close()
+			t.Error("the port is free during the login")
+		}
+		go cancel()
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	// The library notices soon, and long before the five minutes of an abandoned login.
+	deadline := time.Now().Add(time.Minute)
+	for {
+		socket, err := net.Listen("tcp4", server)
+		if err == nil {
+			_ = socket.Close()
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if requests(t) != 0 {
+		t.Error("a code was exchanged")
+	}
+}
+
+func TestLoginEndsAtTheDeadline(t *testing.T) {
+	fresh(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	_, err := dial(t, "docusign-code", nil).Login(ctx, 0, func(string) error { return nil })
+	if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, ErrReauthorize) {
+		t.Error(err)
+	}
+}
+
 func TestLoginFailsIfTheBrowserDoesNotOpen(t *testing.T) {
 	fresh(t)
 	client := dial(t, "docusign-code", nil)
 	errBrowser := errors.New("no display")
-	_, err := client.Login(context.Background(), 0, time.Minute, func(string) error { return errBrowser })
+	_, err := client.Login(context.Background(), 0, func(string) error { return errBrowser })
 	if !errors.Is(err, errBrowser) {
 		t.Error(err)
 	}
-	_, err = client.Login(context.Background(), 0, time.Minute, func(string) error { panic("no browser") })
+	_, err = client.Login(context.Background(), 0, func(string) error { panic("no browser") })
 	if errors.Unwrap(failureOf(t, err)) == nil {
 		t.Error(err)
 	}

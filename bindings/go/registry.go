@@ -24,10 +24,27 @@ type Provider struct {
 	Name          string   `json:"name"`
 	Documentation string   `json:"documentation"`
 	Environments  []string `json:"environments"`
-	Grants        []string `json:"grants"`
+	// Grants are the grant types that the provider supports.
+	Grants []GrantType `json:"grants"`
 	// Extra maps this vendor's additional settings, extra.NAME, to their descriptions.
 	Extra map[string]string `json:"extra"`
 }
+
+// GrantType is how a token is requested: a value of the setting "grant".
+type GrantType string
+
+// The grant types.
+const (
+	// GrantJWTBearer: a signed assertion (RFC 7523 section 2.1).
+	GrantJWTBearer GrantType = "jwt-bearer"
+	// GrantAuthorizationCode: a person's login in a browser (RFC 6749 section 4.1), with PKCE (RFC
+	// 7636).
+	GrantAuthorizationCode GrantType = "authorization-code"
+	// GrantRefreshToken: a refresh token obtained elsewhere (RFC 6749 section 6).
+	GrantRefreshToken GrantType = "refresh-token"
+	// GrantClientCredentials: the app's own credentials (RFC 6749 section 4.4).
+	GrantClientCredentials GrantType = "client-credentials"
+)
 
 // NewRegistry returns a registry with the built-in providers.
 func NewRegistry() (*Registry, error) {
@@ -68,13 +85,11 @@ func (r *Registry) LoadPlugin(path, sha256 string) error {
 	})
 }
 
-// SetLogger sets the logger for plugins that are loaded after this call, at the levels that are
-// enabled in it. Without a logger, their messages are discarded. A loaded plugin keeps its logger
-// until the process ends.
+// SetLogger sets the logger for plugins that are loaded after this call. Without a logger, their
+// messages are discarded. A loaded plugin keeps its logger until the process ends.
 func (r *Registry) SetLogger(logger *slog.Logger) error {
 	return r.change(func(registry *C.csign_registry, reported **C.csign_error) C.csign_status {
-		level := maxLevel(logger)
-		return C.countersign_go_registry_set_log(registry, level, kept(logger), reported)
+		return C.countersign_go_registry_set_log(registry, kept(&logging{logger: logger}), reported)
 	})
 }
 

@@ -106,7 +106,7 @@ func TestLoadPlugin(t *testing.T) {
 func TestTheErrorNamesTheProfilesField(t *testing.T) {
 	registry := registryOf(t)
 	failure := failureOf(t, registry.AddProfile("nonsense = true\n"))
-	if failure.Status != StatusSetting {
+	if failure.Kind != KindSetting {
 		t.Errorf("%#v", failure)
 	}
 	if err := registry.LoadPlugin("relative.so", ""); failureOf(t, err).Verdict != VerdictFixConfiguration {

@@ -25,6 +25,12 @@ export GOFLAGS="$plain -tags=countersign_shared"
 go vet ./...
 (cd tools && go vet ./...)
 
+# Programs that don't use golang.org/x/oauth2 shouldn't have to trust it.
+if go list -deps . | grep ^golang.org/; then
+    echo "the core package depends on a module" >&2
+    exit 1
+fi
+
 # Fails if a test is skipped.
 tested() {
     go test -count=1 -timeout 300s -v "$@" >"$scratch/test.log" 2>&1 || { grep -v '^=== ' "$scratch/test.log"; exit 1; }
@@ -32,7 +38,7 @@ tested() {
     echo "go test $*: $(grep -c -- '--- PASS' "$scratch/test.log") tests passed"
 }
 # With a low GOGC, the collector runs often and finds objects that are not kept alive.
-GOGC=10 tested -race .
+GOGC=10 tested -race . ./countersigntest ./xoauth2
 tested -race ./scenarios
 
 # The same package, linked statically, which is the default.
@@ -49,4 +55,5 @@ fi
 # One arena, because memory that glibc keeps in others looks like a leak.
 MALLOC_ARENA_MAX=1 go run ./internal/leaks
 
+# The README's examples.
 bash readme.sh "replace github.com/countersign/countersign-go => $PWD"

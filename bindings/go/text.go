@@ -41,13 +41,7 @@ func taken(text *C.csign_text) string {
 func parsed[T any](text string) (T, error) {
 	var value T
 	if err := json.Unmarshal([]byte(text), &value); err != nil {
-		return value, &Error{
-			Status:     StatusInternal,
-			Kind:       "internal",
-			Verdict:    VerdictUnexpected,
-			Message:    "cannot parse the library's JSON: " + err.Error(),
-			RetryAfter: -1,
-		}
+		return value, internal("cannot parse the library's JSON: " + err.Error())
 	}
 	return value, nil
 }

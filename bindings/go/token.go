@@ -17,6 +17,19 @@ type Token struct {
 	extraJSON            string
 }
 
+// NewToken returns a bearer token for an implementation of [TokenSource]. The expiry may be the zero
+// time, if it is unknown.
+func NewToken(accessToken string, expiresAt time.Time) *Token {
+	return &Token{
+		value:         accessToken,
+		authorization: "Bearer " + accessToken,
+		tokenType:     "Bearer",
+		expiresAt:     expiresAt,
+		source:        SourceMinted,
+		extraJSON:     "{}",
+	}
+}
+
 // AccessToken returns the access token string. It is a secret: don't log it.
 func (t *Token) AccessToken() string { return t.value }
 

@@ -4,30 +4,35 @@ package countersign
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
-// Transport is an [http.RoundTripper] that adds the client's token to requests. If the API responds
-// with 401, it invalidates that token, gets another one and repeats the request once. The second
-// response goes to the caller, whatever it is. A request is not repeated if its body can't be read
-// again (no GetBody).
+// Transport is an [http.RoundTripper] that adds a token to requests. If the API responds with 401,
+// it invalidates that token, gets another one and repeats the request once. The second response goes
+// to the caller, whatever it is. A request is not repeated if its body can't be read again (no
+// GetBody).
 //
-// If the http.Client follows a redirect to another scheme, host or port, that request is sent
-// without the token. A plain http request to another machine fails with an [*Error] of the kind
-// "usage", because the token is not sent in clear text.
+// If the http.Client follows a redirect to another origin (scheme, host or port), that request is
+// sent without the token. A plain http request to another machine fails with [ErrUsage], because the
+// token is not sent in clear text.
 type Transport struct {
-	// Client provides the token.
-	Client *Client
+	// Source provides the token, such as a [*Client].
+	Source TokenSource
 	// Base sends the requests. It defaults to http.DefaultTransport.
 	Base http.RoundTripper
+	// Origins are the only origins that requests may have, such as "https://api.example.com". Any
+	// other request fails with [ErrUsage]. If Origins is empty, every origin is allowed.
+	Origins []string
 }
 
 // HTTPClient returns an http.Client that adds the client's token to requests: see [Transport].
 func (c *Client) HTTPClient() *http.Client {
-	return &http.Client{Transport: &Transport{Client: c}}
+	return &http.Client{Transport: &Transport{Source: c}}
 }
 
 // RoundTrip sends a request, and repeats it once if its token was rejected.
@@ -35,11 +40,12 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	if !keepsToItsOrigin(request) {
 		return t.base().RoundTrip(request)
 	}
-	if err := checkTarget(request.URL); err != nil {
+	if err := t.check(request.URL); err != nil {
 		closeBody(request)
 		return nil, err
 	}
-	token, err := t.Client.TokenContext(request.Context(), 0)
+	ctx := request.Context()
+	token, err := t.Source.Token(ctx)
 	if err != nil {
 		closeBody(request)
 		return nil, err
@@ -48,7 +54,7 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err != nil || response.StatusCode != http.StatusUnauthorized {
 		return response, err
 	}
-	if err := t.Client.Invalidate(token.value); err != nil {
+	if err := t.Source.Invalidate(ctx, token); err != nil {
 		discard(response)
 		return nil, err
 	}
@@ -56,7 +62,7 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	if !ok {
 		return response, nil
 	}
-	other, err := t.Client.TokenContext(request.Context(), 0)
+	other, err := t.Source.Token(ctx)
 	if err != nil {
 		discard(response)
 		closeBody(again)
@@ -70,11 +76,42 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	return t.base().RoundTrip(authorized(again, other))
 }
 
+// CloseIdleConnections closes the idle connections of the base. [http.Client.CloseIdleConnections]
+// calls it.
+func (t *Transport) CloseIdleConnections() {
+	if base, ok := t.base().(interface{ CloseIdleConnections() }); ok {
+		base.CloseIdleConnections()
+	}
+}
+
 func (t *Transport) base() http.RoundTripper {
 	if t.Base != nil {
 		return t.Base
 	}
 	return http.DefaultTransport
+}
+
+// check rejects requests that must not get the token.
+func (t *Transport) check(target *url.URL) error {
+	if t.Source == nil {
+		return misuse("the Transport has no Source", "set Transport.Source, for example to a Client")
+	}
+	if err := checkTarget(target); err != nil || len(t.Origins) == 0 {
+		return err
+	}
+	for _, origin := range t.Origins {
+		allowed, err := url.Parse(origin)
+		if err != nil || allowed.Host == "" {
+			return misuse("Transport.Origins has "+strconv.Quote(origin), "use origins such as https://api.example.com")
+		}
+		if originOf(allowed) == originOf(target) {
+			return nil
+		}
+	}
+	return misuse(
+		"the token is not sent to "+originOf(target),
+		"add it to Transport.Origins, or send the request with another http.Client",
+	)
 }
 
 // checkTarget rejects a URL to which the token would be sent in clear text.
@@ -83,7 +120,6 @@ func checkTarget(target *url.URL) error {
 		return nil
 	}
 	return misuse(
-		StatusBadArgument,
 		"the token is not sent to "+target.Hostname()+" over "+target.Scheme,
 		"use https; plain http is allowed only to localhost and loopback addresses",
 	)
@@ -100,22 +136,23 @@ func isLoopback(host string) bool {
 // keepsToItsOrigin reports whether a request and all redirects that led to it have the origin of
 // the caller's request.
 func keepsToItsOrigin(request *http.Request) bool {
-	origin := originOf(request)
+	origin := originOf(request.URL)
 	for request.Response != nil {
 		request = request.Response.Request
-		if request == nil || originOf(request) != origin {
+		if request == nil || originOf(request.URL) != origin {
 			return false
 		}
 	}
 	return true
 }
 
-func originOf(request *http.Request) string {
-	port := request.URL.Port()
+// originOf returns the origin of a URL, with its port.
+func originOf(target *url.URL) string {
+	port := target.Port()
 	if port == "" {
-		port = defaultPorts[request.URL.Scheme]
+		port = defaultPorts[target.Scheme]
 	}
-	return request.URL.Scheme + "://" + strings.ToLower(request.URL.Hostname()) + ":" + port
+	return target.Scheme + "://" + net.JoinHostPort(strings.ToLower(target.Hostname()), port)
 }
 
 var defaultPorts = map[string]string{"http": "80", "https": "443"}

@@ -11,8 +11,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"golang.org/x/oauth2"
 )
 
 // api is an API that responds to each request with the next status, and with 200 when none is left.
@@ -135,7 +133,7 @@ func (b *strictBase) RoundTrip(request *http.Request) (*http.Response, error) {
 func TestTheRepeatedRequestHasItsOwnBody(t *testing.T) {
 	fresh(t)
 	base := &strictBase{statuses: []int{http.StatusUnauthorized, http.StatusAccepted}}
-	browser := http.Client{Transport: &Transport{Client: dial(t, "docusign-jwt", nil), Base: base}}
+	browser := http.Client{Transport: &Transport{Source: dial(t, "docusign-jwt", nil), Base: base}}
 	response, err := browser.Post("https://api.test/", "text/plain", strings.NewReader("envelope"))
 	if status := statusOf(t, response, err); status != http.StatusAccepted || !slices.Equal(base.bodies, []string{"envelope", "envelope"}) {
 		t.Errorf("%d, %q", status, base.bodies)
@@ -150,7 +148,7 @@ func TestTheCallersRequestIsNotChanged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	response, err := (&Transport{Client: client}).RoundTrip(request)
+	response, err := (&Transport{Source: client}).RoundTrip(request)
 	statusOf(t, response, err)
 	if len(request.Header) != 0 {
 		t.Errorf("the header is %v", request.Header)
@@ -193,12 +191,12 @@ func TestA401FromAnotherOriginDoesNotInvalidateTheToken(t *testing.T) {
 
 func TestAnOriginIsSchemeHostAndPort(t *testing.T) {
 	for _, same := range []string{"https://api.test/x", "https://API.test:443/y"} {
-		if originOf(get(t, same)) != "https://api.test:443" {
-			t.Errorf("%s is %s", same, originOf(get(t, same)))
+		if originOf(get(t, same).URL) != "https://api.test:443" {
+			t.Errorf("%s is %s", same, originOf(get(t, same).URL))
 		}
 	}
 	for _, other := range []string{"http://api.test/", "https://api.test:8443/", "https://test/", "https://a.api.test/"} {
-		if originOf(get(t, other)) == "https://api.test:443" {
+		if originOf(get(t, other).URL) == "https://api.test:443" {
 			t.Errorf("%s is the same", other)
 		}
 	}
@@ -246,45 +244,4 @@ func TestTheRequestsContextEndsTheWaitForAToken(t *testing.T) {
 	}
 	fresh(t)
 	access(t, client)
-}
-
-func TestOAuth2UsesTheClient(t *testing.T) {
-	fresh(t)
-	client := dial(t, "docusign-jwt", nil)
-	server := newAPI(t)
-	response, err := oauth2.NewClient(context.Background(), client).Get(server.URL)
-	if status := statusOf(t, response, err); status != http.StatusOK || server.headers[0] != "Bearer "+access(t, client) {
-		t.Error(status)
-	}
-	token, err := client.TokenSource(context.Background()).Token()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if in := time.Until(token.Expiry); in < 59*time.Minute || in > 61*time.Minute || token.Type() != "Bearer" {
-		t.Errorf("it expires in %s", in)
-	}
-	if token.Extra("scope") != "signature impersonation" {
-		t.Errorf("the scope is %v", token.Extra("scope"))
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if _, err := client.TokenSource(ctx).Token(); err == nil {
-		t.Error("a cancelled source returned a token")
-	}
-}
-
-// oauth2 never renews a token without Expiry.
-func TestOAuth2RenewsATokenWithoutExpiry(t *testing.T) {
-	fresh(t)
-	client := dial(t, "salesforce-jwt", nil)
-	token, err := client.Token()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if in := time.Until(token.Expiry); in <= 10*time.Second || in > unknownExpiry {
-		t.Errorf("it expires in %s", in)
-	}
-	if url, _ := token.Extra("instance_url").(string); url == "" {
-		t.Error("no instance_url")
-	}
 }

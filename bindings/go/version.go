@@ -13,15 +13,10 @@ func Version() string {
 	return C.GoString(C.csign_version())
 }
 
-// ABIVersion returns the ABI version of the loaded library: major << 16 | minor.
-func ABIVersion() uint32 {
-	return uint32(C.csign_abi_version())
-}
-
 // checkABI fails if the loaded library is incompatible with the one that this program was compiled
 // for. Everything that creates a library object calls it first.
 var checkABI = sync.OnceValue(func() error {
-	return compatible(C.CSIGN_ABI_VERSION, ABIVersion())
+	return compatible(C.CSIGN_ABI_VERSION, uint32(C.csign_abi_version()))
 })
 
 // compatible returns an error if a program compiled for one ABI can't use a library with the other.
@@ -30,7 +25,6 @@ func compatible(made, running uint32) error {
 		return nil
 	}
 	return misuse(
-		StatusInternal,
 		fmt.Sprintf("libcountersign has ABI %d.%d, but this program was compiled for %d.%d",
 			running>>16, running&0xffff, made>>16, made&0xffff),
 		"install the library that the program was compiled for, or compile the program again",

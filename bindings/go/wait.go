@@ -10,8 +10,8 @@ import (
 	"unsafe"
 )
 
-// await runs a call that may block. If the context can end, the call runs in its own goroutine, and
-// continues after the context has ended.
+// await runs a call that may block. If the context can end, the call continues in the library after
+// the context has ended.
 func await[T any](ctx context.Context, c *Client, call func(*C.csign_client) (T, error)) (T, error) {
 	var none T
 	if err := ctx.Err(); err != nil {
@@ -26,31 +26,38 @@ func await[T any](ctx context.Context, c *Client, call func(*C.csign_client) (T,
 		c.leave()
 		return none, ctx.Err()
 	}
-	inside := func() (T, error) {
+	return detached(ctx, func() (T, error) {
 		defer func() {
 			<-c.slots
 			c.leave()
 		}()
+		defer c.callers.add(ctx)()
 		value, err := call(c.pointer())
 		return value, c.closing(err)
-	}
-	if ctx.Done() == nil {
-		return inside()
-	}
+	})
+}
 
+// detached runs a function and returns its result, or the context's error when the context ends
+// first. The function continues in its own goroutine. This is the only place where a goroutine
+// waits for the library.
+func detached[T any](ctx context.Context, run func() (T, error)) (T, error) {
+	if ctx.Done() == nil {
+		return run()
+	}
 	type outcome struct {
 		value T
 		err   error
 	}
 	outcomes := make(chan outcome, 1)
 	go func() {
-		value, err := inside()
+		value, err := run()
 		outcomes <- outcome{value, err}
 	}()
 	select {
 	case ended := <-outcomes:
 		return ended.value, ended.err
 	case <-ctx.Done():
+		var none T
 		return none, ctx.Err()
 	}
 }
@@ -58,7 +65,7 @@ func await[T any](ctx context.Context, c *Client, call func(*C.csign_client) (T,
 // closing turns the error of a call that Close interrupted into that of a call on a closed client.
 func (c *Client) closing(err error) error {
 	var failure *Error
-	if errors.As(err, &failure) && failure.Status == StatusBusy && c.handle.isClosed() {
+	if errors.As(err, &failure) && failure.status == C.CSIGN_STATUS_BUSY && c.handle.isClosed() {
 		return closed("client")
 	}
 	return err

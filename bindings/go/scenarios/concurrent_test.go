@@ -23,7 +23,7 @@ func (s *stage) threads(step step) error {
 		go func() {
 			defer all.Done()
 			<-released
-			tokens[at], errs[at] = s.client.TokenContext(context.Background(), 0)
+			tokens[at], errs[at] = s.client.Token(context.Background())
 		}()
 	}
 	close(released)
@@ -122,7 +122,7 @@ func (s *stage) closeInUse(count int) error {
 			return errors.New("a call did not end within a minute")
 		}
 	}
-	if _, err := s.client.TokenContext(context.Background(), 0); !errors.Is(err, countersign.ErrClosed) {
+	if _, err := s.client.Token(context.Background()); !errors.Is(err, countersign.ErrClosed) {
 		return fmt.Errorf("a call after that returned %w", err)
 	}
 	return nil

@@ -98,7 +98,7 @@ func checkErrorMember(name string, value any, failure *countersign.Error) error 
 	case "verdict":
 		return checkMember(name, name, value, string(failure.Verdict))
 	case "kind":
-		return checkMember(name, name, value, failure.Kind)
+		return checkMember(name, name, value, string(failure.Kind))
 	case "http_status":
 		return checkNumber(name, value, map[string]int64{name: int64(failure.HTTPStatus)})
 	case "retry_after_s":
@@ -120,12 +120,12 @@ func checkErrorMember(name string, value any, failure *countersign.Error) error 
 }
 
 func checkRetryAfter(value any, failure *countersign.Error) error {
-	seconds := int64(failure.RetryAfter.Seconds())
-	there := failure.RetryAfter >= 0
+	wait, there := failure.RetryAfter()
+	seconds := int64(wait.Seconds())
 	if value == "*" && there || value == nil && !there || value == float64(seconds) && there {
 		return nil
 	}
-	return fmt.Errorf("`retry_after_s` is %s, expected %v", failure.RetryAfter, value)
+	return fmt.Errorf("`retry_after_s` is %s (%t), expected %v", wait, there, value)
 }
 
 func checkHas(name string, value any, text string) error {

@@ -16,7 +16,7 @@ func (s *stage) do(step step) error {
 	switch step.word {
 	case "token":
 		minValid := time.Duration(step.number("min_valid_s")) * time.Second
-		token, err := s.client.TokenContext(ctx, minValid)
+		token, err := s.client.Token(ctx, countersign.MinValid(minValid))
 		return s.got(step, token, err)
 	case "refresh":
 		token, err := s.client.Refresh(ctx)
@@ -29,7 +29,7 @@ func (s *stage) do(step step) error {
 		if !known {
 			return fmt.Errorf("there is no token %q", step.text("token"))
 		}
-		return s.client.Invalidate(token.AccessToken())
+		return s.client.Invalidate(ctx, token)
 	case "identity":
 		identity, err := s.client.Identity(ctx)
 		return expected(step.expect, err, func(name string, value any) error {
@@ -45,7 +45,9 @@ func (s *stage) do(step step) error {
 			return checkMember(name, "revocation", value, string(forgotten.Revocation))
 		})
 	case "drain":
-		return s.client.Drain(ctx, 10*time.Second)
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		return s.client.Drain(ctx)
 	case "counts":
 		counts, err := s.client.Counts()
 		return expected(step.expect, err, func(name string, value any) error {
@@ -89,7 +91,7 @@ func (s *stage) got(step step, token *countersign.Token, err error) error {
 }
 
 func (s *stage) login(ctx context.Context, decision string) (*countersign.Token, error) {
-	login, err := s.client.StartLogin("")
+	login, err := s.client.StartLogin(ctx, "")
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +122,7 @@ func (s *stage) api(step step) error {
 	if err != nil {
 		return err
 	}
-	browser := http.Client{Transport: &countersign.Transport{Client: s.client, Base: s.sandbox.Transport()}}
+	browser := http.Client{Transport: &countersign.Transport{Source: s.client, Base: s.sandbox.Transport()}}
 	response, err := browser.Get(s.sandbox.URL + step.text("path"))
 	if err != nil {
 		return err

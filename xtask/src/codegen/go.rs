@@ -43,7 +43,7 @@ pub(super) fn files(model: &Model) -> Result<Vec<File>, String> {
         "// Code {}\n\npackage countersign\n\n// #include \"bridge.h\"\nimport \"C\"\n\nimport (\n\t\"runtime/cgo\"\n\t\"time\"\n)\n",
         lower(&banner().replace("; do not edit", "; DO NOT EDIT"))
     );
-    out.push_str(&status(model.enumeration("status")?));
+    out.push_str(&kinds(model.enumeration("status")?));
     for one in WORDS {
         out.push_str(&words(model.enumeration(one.short)?, one));
     }
@@ -61,13 +61,19 @@ pub(super) fn files(model: &Model) -> Result<Vec<File>, String> {
     ])
 }
 
-fn status(one: &Enum) -> String {
-    let mut out = documented("Status", &one.docs);
-    out.push_str("type Status int32\n\n// The statuses.\nconst (\n");
-    for value in &one.values {
-        let name = name("Status", value);
+/// Generates the type of an error's kind. A status that is neither a wrong call nor a panic is named
+/// like its kind.
+fn kinds(one: &Enum) -> String {
+    let mut out = String::from(
+        "\n// Kind: what failed. The words are the same in every language. Kinds may be added, so branch on the \
+         [Verdict].\ntype Kind string\n\n// The kinds.\nconst (\n\
+         \t// KindUsage: the API was used incorrectly, or an object was closed.\n\tKindUsage Kind = \"usage\"\n",
+    );
+    let of_kinds = one.values.iter().filter(|value| value.number >= 20);
+    for value in of_kinds.filter(|value| !["PANIC", "POISONED"].contains(&value.name.as_str())) {
+        let name = name("Kind", value);
         out.push_str(&about(&name, value));
-        out.push_str(&format!("\t{name} Status = C.{}\n", one.constant(value)));
+        out.push_str(&format!("\t{name} Kind = \"{}\"\n", value.word()));
     }
     out + ")\n"
 }
@@ -194,32 +200,42 @@ const IDIOM: Idiom = Idiom {
 };
 
 fn error(model: &Model) -> String {
-    let mut out = String::from(
-        "\n// Error describes why a call failed. It never contains a secret.\ntype Error struct {\n",
-    );
-    let mut read = String::new();
+    let (mut public, mut private, mut read) = (String::new(), String::new(), String::new());
     for field in fields(model) {
-        let (name, from) = (field_name(&field), format!("read.{}", field.name));
+        let from = format!("read.{}", field.name);
         let (kind, value) = match field.kind {
-            Kind::Status => ("Status", format!("Status({from})")),
+            Kind::Status => {
+                private.push_str("\t// The status of the failed call; 0 if the error isn't the library's.\n\tstatus C.csign_status\n");
+                read.push_str(&format!("\tmade.status = {from}\n"));
+                continue;
+            }
+            Kind::Millis => {
+                private.push_str(
+                    "\t// See [Error.RetryAfter]; nil if unknown.\n\tretryAfter *time.Duration\n",
+                );
+                read.push_str(&format!(
+                    "\tif {from} >= 0 {{\n\t\twait := time.Duration({from}) * time.Millisecond\n\t\tmade.retryAfter = \
+                     &wait\n\t}}\n"
+                ));
+                continue;
+            }
             Kind::Verdict => ("Verdict", format!("verdictOf({from})")),
+            Kind::Text if field.name == "kind" => ("Kind", format!("Kind(goText({from}))")),
             Kind::Text | Kind::OptionalText => ("string", format!("goText({from})")),
             Kind::Number => ("int", format!("int({from})")),
-            Kind::Millis => (
-                "time.Duration",
-                format!("time.Duration({from}) * time.Millisecond"),
-            ),
         };
+        let name = field_name(&field);
         let text = format!("{name}: {}", lower(&field.about(&IDIOM)));
         for line in wrapped(&text, "// ", WIDTH - 4) {
-            out.push_str(&format!("\t{line}\n"));
+            public.push_str(&format!("\t{line}\n"));
         }
-        out.push_str(&format!("\t{name} {kind}\n"));
+        public.push_str(&format!("\t{name} {kind}\n"));
         read.push_str(&format!("\tmade.{name} = {value}\n"));
     }
     format!(
-        "{out}\n\tcause error\n}}\n\n// readError copies the fields of a library error, and the error that a callback \
-         returned.\nfunc readError(reported *C.csign_error) *Error {{\n\tread := \
+        "\n// Error describes why a call failed. It never contains a secret.\ntype Error struct {{\n{public}\n{private}\t// The \
+         error of the program's own callback, if that failed.\n\tcause error\n}}\n\n// readError copies the fields of a \
+         library error, and the error that a callback returned.\nfunc readError(reported *C.csign_error) *Error {{\n\tread := \
          C.countersign_go_read_error(reported)\n\tmade := &Error{{}}\n{read}\tif read.cause != 0 \
          {{\n\t\tmade.cause, _ = cgo.Handle(read.cause).Value().(error)\n\t}}\n\treturn made\n}}\n"
     )

@@ -114,7 +114,7 @@ func (l *loop) client(round int) error {
 	if _, err := client.AccessToken(context.Background()); countersign.VerdictOf(err) != countersign.VerdictReauthorize {
 		return fmt.Errorf("a token without a login: %w", err)
 	}
-	login, err := client.StartLogin("")
+	login, err := client.StartLogin(context.Background(), "")
 	if err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func (l *loop) browser() error {
 	}
 	defer client.Close()
 	held := make([]byte, 16<<10)
-	_, err = client.Login(context.Background(), 0, time.Second, func(string) error {
+	_, err = client.Login(context.Background(), 0, func(string) error {
 		held[0]++
 		return errNoDisplay
 	})
@@ -210,7 +210,7 @@ func (l *loop) token(round int) error {
 	if round%2 == 0 {
 		go cancel()
 	}
-	if _, err := client.TokenContext(ctx, 0); err != nil && !errors.Is(err, context.Canceled) {
+	if _, err := client.Token(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
 	if _, err := client.AccessToken(context.Background()); err != nil {

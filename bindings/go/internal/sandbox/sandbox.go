@@ -1,5 +1,5 @@
 // Package sandbox runs `countersign-sandbox`, a local stand-in for the vendors' token services, for
-// this module's tests.
+// this module's tests and for package countersigntest.
 package sandbox
 
 import (
@@ -21,8 +21,8 @@ import (
 	"time"
 )
 
-// ErrNoCommand is the error of [Start] if COUNTERSIGN_SANDBOX is not set.
-var ErrNoCommand = errors.New("COUNTERSIGN_SANDBOX is not set: it is the path of countersign-sandbox")
+// ErrNoCommand is the error of [Start] if there is no sandbox to run.
+var ErrNoCommand = errors.New("countersign-sandbox is not in the PATH, and COUNTERSIGN_SANDBOX does not name it")
 
 // Sandbox is a running sandbox.
 type Sandbox struct {
@@ -33,7 +33,9 @@ type Sandbox struct {
 
 	command *exec.Cmd
 	base    string
-	client  *http.Client
+	// XDG_STATE_HOME before the start.
+	state  string
+	client *http.Client
 }
 
 // Entry is a token request that the sandbox has received.
@@ -42,20 +44,24 @@ type Entry struct {
 }
 
 // Start starts a sandbox in an empty folder and waits until it is ready. It also sets an empty
-// state folder for this process, where the library keeps its fallback store.
+// state folder for this process, where the library keeps its fallback store, until [Sandbox.Stop].
 func Start() (*Sandbox, error) {
 	path := os.Getenv("COUNTERSIGN_SANDBOX")
 	if path == "" {
-		return nil, ErrNoCommand
+		found, err := exec.LookPath("countersign-sandbox")
+		if err != nil {
+			return nil, ErrNoCommand
+		}
+		path = found
 	}
 	base, err := os.MkdirTemp("", "countersign-go-")
 	if err != nil {
 		return nil, err
 	}
+	started := &Sandbox{base: base, state: os.Getenv("XDG_STATE_HOME")}
 	if err := os.Setenv("XDG_STATE_HOME", filepath.Join(base, "state")); err != nil {
 		return nil, err
 	}
-	started := &Sandbox{base: base}
 	if err := started.run(path); err != nil {
 		started.Stop()
 		return nil, err
@@ -98,8 +104,13 @@ func (s *Sandbox) run(path string) error {
 	return nil
 }
 
-// Stop stops the sandbox and removes its folder.
+// Stop stops the sandbox, removes its folder and restores XDG_STATE_HOME.
 func (s *Sandbox) Stop() {
+	if s.state == "" {
+		_ = os.Unsetenv("XDG_STATE_HOME")
+	} else {
+		_ = os.Setenv("XDG_STATE_HOME", s.state)
+	}
 	if s.command != nil && s.command.Process != nil {
 		_ = s.command.Process.Signal(syscall.SIGTERM)
 		_ = s.command.Wait()
