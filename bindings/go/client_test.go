@@ -284,3 +284,37 @@ func TestConsentURL(t *testing.T) {
 		t.Errorf("%#v", failure)
 	}
 }
+
+// Goroutines of cancelled calls must not pile up.
+func TestTenThousandCancelledCalls(t *testing.T) {
+	fresh(t)
+	// The response ends with the reset, so only the contexts can end the calls.
+	tell(t, "/_sandbox/faults", map[string]any{"kind": "slow", "ms": 5, "endless": true})
+	client := dial(t, "docusign-jwt", nil)
+	ctx, cancel := context.WithCancel(context.Background())
+	const calls = 10_000
+	ended := make(chan error, calls)
+	for range calls {
+		go func() {
+			_, err := client.Token(ctx)
+			ended <- err
+		}()
+	}
+	for len(client.slots) < maxInside {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	for range calls {
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+	}
+	if inside := len(client.slots); inside > maxInside {
+		t.Errorf("%d calls are inside the library", inside)
+	}
+	if threads := threadCount(t); threads > maxInside+50 {
+		t.Errorf("the process has %d threads", threads)
+	}
+	fresh(t)
+	access(t, client)
+}
