@@ -13,7 +13,21 @@
 
 #include "countersign.h"
 
+#ifndef COUNTERSIGN_LIFETIMEBOUND
+#ifdef __has_cpp_attribute
+#if __has_cpp_attribute(clang::lifetimebound)
+#define COUNTERSIGN_LIFETIMEBOUND [[clang::lifetimebound]]
+#elif __has_cpp_attribute(msvc::lifetimebound)
+#define COUNTERSIGN_LIFETIMEBOUND [[msvc::lifetimebound]]
+#endif
+#endif
+#ifndef COUNTERSIGN_LIFETIMEBOUND
+#define COUNTERSIGN_LIFETIMEBOUND
+#endif
+#endif
+
 namespace countersign {
+inline namespace v0 {
 
 /// What happened to a token at the vendor when its connection was forgotten.
 enum class Revocation : std::int32_t {
@@ -26,6 +40,17 @@ enum class Revocation : std::int32_t {
     /// The vendor did not revoke it. It is kept for another attempt, or was forgotten by force.
     failed = CSIGN_REVOCATION_FAILED,
 };
+
+/// Returns the name of a revocation, such as "revoked", or "unknown".
+constexpr std::string_view name(Revocation revocation) noexcept {
+    switch (revocation) {
+        case Revocation::revoked: return "revoked";
+        case Revocation::not_offered: return "not_offered";
+        case Revocation::nothing_held: return "nothing_held";
+        case Revocation::failed: return "failed";
+    }
+    return "unknown";
+}
 
 /// A client's counters, all since it was created.
 enum class Counter : std::int32_t {
@@ -43,6 +68,19 @@ enum class Counter : std::int32_t {
     failures = CSIGN_COUNTER_FAILURES,
 };
 
+/// Returns the name of a counter, such as "hits", or "unknown".
+constexpr std::string_view name(Counter counter) noexcept {
+    switch (counter) {
+        case Counter::hits: return "hits";
+        case Counter::adopted: return "adopted";
+        case Counter::minted: return "minted";
+        case Counter::refreshed: return "refreshed";
+        case Counter::waits: return "waits";
+        case Counter::failures: return "failures";
+    }
+    return "unknown";
+}
+
 /// What changed about a connection's token.
 enum class Change : std::int32_t {
     /// There is a new token. The refresh token is unchanged, or there is none.
@@ -52,6 +90,16 @@ enum class Change : std::int32_t {
     /// The connection was forgotten.
     forgotten = CSIGN_CHANGE_FORGOTTEN,
 };
+
+/// Returns the name of a change, such as "obtained", or "unknown".
+constexpr std::string_view name(Change change) noexcept {
+    switch (change) {
+        case Change::obtained: return "obtained";
+        case Change::rotated: return "rotated";
+        case Change::forgotten: return "forgotten";
+    }
+    return "unknown";
+}
 
 /// How important a log line is.
 enum class LogLevel : std::int32_t {
@@ -65,12 +113,165 @@ enum class LogLevel : std::int32_t {
     debug = CSIGN_LOG_LEVEL_DEBUG,
 };
 
+/// Returns the name of a level, such as "error", or "unknown".
+constexpr std::string_view name(LogLevel level) noexcept {
+    switch (level) {
+        case LogLevel::error: return "error";
+        case LogLevel::warn: return "warn";
+        case LogLevel::info: return "info";
+        case LogLevel::debug: return "debug";
+    }
+    return "unknown";
+}
+
 /// The result of a call. Treat an unknown number as a failure.
 ///
 /// 1 to 19: incorrect use of the API. 20 to 39: settings, keys, signatures. 40 to 59: the network and the store. 60 to
 /// 79: the server rejected the request. 80 to 89: the response can't be read. 90 to 99: a plugin. 100 and up: a bug in
 /// countersign.
-using Status = ::csign_status;
+enum class Status : std::int32_t {
+    /// The call succeeded.
+    ok = CSIGN_STATUS_OK,
+    /// A required argument is NULL.
+    null_argument = CSIGN_STATUS_NULL_ARGUMENT,
+    /// A text argument is not UTF-8.
+    bad_utf8 = CSIGN_STATUS_BAD_UTF8,
+    /// A number or length is out of range, or the functions were called in the wrong order.
+    bad_argument = CSIGN_STATUS_BAD_ARGUMENT,
+    /// The handle was freed, has another type, or was never a handle.
+    bad_handle = CSIGN_STATUS_BAD_HANDLE,
+    /// The client was closed.
+    closed = CSIGN_STATUS_CLOSED,
+    /// A callback called the client that it was called by.
+    reentered = CSIGN_STATUS_REENTERED,
+    /// The client was created before a fork. Create another one in the child process.
+    forked = CSIGN_STATUS_FORKED,
+    /// The buffer is too small. The required length was written.
+    buffer_too_small = CSIGN_STATUS_BUFFER_TOO_SMALL,
+    /// A setting is missing, unknown, malformed, or conflicts with another one.
+    setting = CSIGN_STATUS_SETTING,
+    /// A key can't be read, or isn't suitable for its use.
+    key = CSIGN_STATUS_KEY,
+    /// Signing failed.
+    signing = CSIGN_STATUS_SIGNING,
+    /// A signature or token is not valid.
+    verification = CSIGN_STATUS_VERIFICATION,
+    /// The request was not sent: the name could not be resolved, or the connection failed.
+    connect = CSIGN_STATUS_CONNECT,
+    /// The server's certificate is not trusted, or the TLS handshake failed.
+    tls = CSIGN_STATUS_TLS,
+    /// The request was sent, but no complete response arrived.
+    interrupted = CSIGN_STATUS_INTERRUPTED,
+    /// The server received too many requests.
+    throttled = CSIGN_STATUS_THROTTLED,
+    /// The server is temporarily unavailable.
+    unavailable = CSIGN_STATUS_UNAVAILABLE,
+    /// The store can't be read or written.
+    store = CSIGN_STATUS_STORE,
+    /// Another client holds the lease of this grant.
+    busy = CSIGN_STATUS_BUSY,
+    /// The server rejected the request with an OAuth error (RFC 6749 section 5.2).
+    rejected = CSIGN_STATUS_REJECTED,
+    /// The refresh token or the consent is no longer valid: a person must log in.
+    login_required = CSIGN_STATUS_LOGIN_REQUIRED,
+    /// The user has not consented, or an administrator has not approved the app.
+    consent_required = CSIGN_STATUS_CONSENT_REQUIRED,
+    /// No token is stored, and this grant requires a login first.
+    no_token = CSIGN_STATUS_NO_TOKEN,
+    /// The callback doesn't belong to this login, or the person denied access.
+    callback = CSIGN_STATUS_CALLBACK,
+    /// This machine's clock and the server's differ too much.
+    clock = CSIGN_STATUS_CLOCK,
+    /// The response is not a valid OAuth response.
+    unreadable = CSIGN_STATUS_UNREADABLE,
+    /// A plugin can't be loaded, failed, or violated the plugin ABI.
+    plugin = CSIGN_STATUS_PLUGIN,
+    /// The library panicked, which is a bug in countersign. The client is poisoned.
+    panic = CSIGN_STATUS_PANIC,
+    /// An earlier call on this client panicked. Create another client.
+    poisoned = CSIGN_STATUS_POISONED,
+    /// A bug in countersign.
+    internal = CSIGN_STATUS_INTERNAL,
+};
+
+/// What happened. Later libraries may add kinds, so branch on the Verdict.
+enum class Kind : std::int32_t {
+    /// The API was used incorrectly: Error::status says how.
+    usage = CSIGN_STATUS_BAD_ARGUMENT,
+    /// A setting is missing, unknown, malformed, or conflicts with another one.
+    setting = CSIGN_STATUS_SETTING,
+    /// A key can't be read, or isn't suitable for its use.
+    key = CSIGN_STATUS_KEY,
+    /// Signing failed.
+    signing = CSIGN_STATUS_SIGNING,
+    /// A signature or token is not valid.
+    verification = CSIGN_STATUS_VERIFICATION,
+    /// The request was not sent: the name could not be resolved, or the connection failed.
+    connect = CSIGN_STATUS_CONNECT,
+    /// The server's certificate is not trusted, or the TLS handshake failed.
+    tls = CSIGN_STATUS_TLS,
+    /// The request was sent, but no complete response arrived.
+    interrupted = CSIGN_STATUS_INTERRUPTED,
+    /// The server received too many requests.
+    throttled = CSIGN_STATUS_THROTTLED,
+    /// The server is temporarily unavailable.
+    unavailable = CSIGN_STATUS_UNAVAILABLE,
+    /// The store can't be read or written.
+    store = CSIGN_STATUS_STORE,
+    /// Another client holds the lease of this grant.
+    busy = CSIGN_STATUS_BUSY,
+    /// The server rejected the request with an OAuth error (RFC 6749 section 5.2).
+    rejected = CSIGN_STATUS_REJECTED,
+    /// The refresh token or the consent is no longer valid: a person must log in.
+    login_required = CSIGN_STATUS_LOGIN_REQUIRED,
+    /// The user has not consented, or an administrator has not approved the app.
+    consent_required = CSIGN_STATUS_CONSENT_REQUIRED,
+    /// No token is stored, and this grant requires a login first.
+    no_token = CSIGN_STATUS_NO_TOKEN,
+    /// The callback doesn't belong to this login, or the person denied access.
+    callback = CSIGN_STATUS_CALLBACK,
+    /// This machine's clock and the server's differ too much.
+    clock = CSIGN_STATUS_CLOCK,
+    /// The response is not a valid OAuth response.
+    unreadable = CSIGN_STATUS_UNREADABLE,
+    /// A plugin can't be loaded, failed, or violated the plugin ABI.
+    plugin = CSIGN_STATUS_PLUGIN,
+    /// A bug in countersign.
+    internal = CSIGN_STATUS_INTERNAL,
+};
+
+/// Returns the name of a kind, such as "consent_required", or "unknown".
+constexpr std::string_view name(Kind kind) noexcept {
+    switch (kind) {
+        case Kind::usage: return "usage";
+        case Kind::setting: return "setting";
+        case Kind::key: return "key";
+        case Kind::signing: return "signing";
+        case Kind::verification: return "verification";
+        case Kind::connect: return "connect";
+        case Kind::tls: return "tls";
+        case Kind::interrupted: return "interrupted";
+        case Kind::throttled: return "throttled";
+        case Kind::unavailable: return "unavailable";
+        case Kind::store: return "store";
+        case Kind::busy: return "busy";
+        case Kind::rejected: return "rejected";
+        case Kind::login_required: return "login_required";
+        case Kind::consent_required: return "consent_required";
+        case Kind::no_token: return "no_token";
+        case Kind::callback: return "callback";
+        case Kind::clock: return "clock";
+        case Kind::unreadable: return "unreadable";
+        case Kind::plugin: return "plugin";
+        case Kind::internal: return "internal";
+    }
+    return "unknown";
+}
+
+/// Returns the name of a status, such as "CONSENT_REQUIRED".
+inline std::string_view name(Status status) noexcept {
+    return ::csign_status_name(static_cast<std::int32_t>(status));
+}
 
 /// What to do about an error. The names are the same in every language.
 enum class Verdict : std::int32_t {
@@ -86,6 +287,11 @@ enum class Verdict : std::int32_t {
     unexpected = CSIGN_VERDICT_UNEXPECTED,
 };
 
+/// Returns the name of a verdict, such as "fix_configuration".
+inline std::string_view name(Verdict verdict) noexcept {
+    return ::csign_verdict_name(static_cast<std::int32_t>(verdict));
+}
+
 /// Where a token came from.
 enum class Source : std::int32_t {
     /// A new token, by assertion, client credentials or a login.
@@ -98,32 +304,34 @@ enum class Source : std::int32_t {
     store = CSIGN_SOURCE_STORE,
 };
 
+/// Returns the name of a source, such as "minted", or "unknown".
+constexpr std::string_view name(Source source) noexcept {
+    switch (source) {
+        case Source::minted: return "minted";
+        case Source::refreshed: return "refreshed";
+        case Source::cache: return "cache";
+        case Source::store: return "store";
+    }
+    return "unknown";
+}
+
 /// The fields of an error. Strings are borrowed from it.
 template <typename Self>
 class ErrorFields {
   public:
-    /// What to do about the error.
-    Verdict verdict() const noexcept { return static_cast<Verdict>(::csign_error_verdict(get())); }
-    /// The kind of error, such as "consent_required", or "usage" if the API was used incorrectly. The same in every
-    /// language.
-    std::string_view kind() const & noexcept { return text(&::csign_error_kind); }
-    std::string_view kind() const && = delete;
-    /// One sentence that says what failed.
-    std::string_view message() const & noexcept { return text(&::csign_error_message); }
-    std::string_view message() const && = delete;
     /// One sentence that says what to do; empty if there is no hint.
-    std::string_view hint() const & noexcept { return text(&::csign_error_hint); }
+    std::string_view hint() const & noexcept COUNTERSIGN_LIFETIMEBOUND { return text(&::csign_error_hint); }
     std::string_view hint() const && = delete;
     /// The name of the setting to check; empty if no setting caused the error.
-    std::string_view setting() const & noexcept { return text(&::csign_error_setting); }
+    std::string_view setting() const & noexcept COUNTERSIGN_LIFETIMEBOUND { return text(&::csign_error_setting); }
     std::string_view setting() const && = delete;
     /// The HTTP status of the response; 0 if there was no response.
     int http_status() const noexcept { return ::csign_error_http_status(get()); }
     /// The server's `error` (RFC 6749 section 5.2); empty if there is none.
-    std::string_view oauth_error() const & noexcept { return text(&::csign_error_oauth_error); }
+    std::string_view oauth_error() const & noexcept COUNTERSIGN_LIFETIMEBOUND { return text(&::csign_error_oauth_error); }
     std::string_view oauth_error() const && = delete;
     /// The server's `error_description` without secrets; empty if there is none.
-    std::string_view oauth_description() const & noexcept { return text(&::csign_error_oauth_description); }
+    std::string_view oauth_description() const & noexcept COUNTERSIGN_LIFETIMEBOUND { return text(&::csign_error_oauth_description); }
     std::string_view oauth_description() const && = delete;
     /// How long to wait before trying again; empty if that is unknown.
     std::optional<std::chrono::milliseconds> retry_after() const noexcept {
@@ -132,13 +340,13 @@ class ErrorFields {
     }
     /// The URL that a person should open, such as a consent page; empty if there is none. An error that requires a
     /// login has none: call Client::start_login.
-    std::string_view url() const & noexcept { return text(&::csign_error_url); }
+    std::string_view url() const & noexcept COUNTERSIGN_LIFETIMEBOUND { return text(&::csign_error_url); }
     std::string_view url() const && = delete;
     /// The vendor's trace ID of the failed request, for the vendor's support; empty if there is none.
-    std::string_view trace_id() const & noexcept { return text(&::csign_error_trace_id); }
+    std::string_view trace_id() const & noexcept COUNTERSIGN_LIFETIMEBOUND { return text(&::csign_error_trace_id); }
     std::string_view trace_id() const && = delete;
     /// The provider's ID; empty if the error isn't about a provider.
-    std::string_view provider() const & noexcept { return text(&::csign_error_provider); }
+    std::string_view provider() const & noexcept COUNTERSIGN_LIFETIMEBOUND { return text(&::csign_error_provider); }
     std::string_view provider() const && = delete;
 
   private:
@@ -150,6 +358,7 @@ class ErrorFields {
     }
 };
 
+}  // namespace v0
 }  // namespace countersign
 
 #endif  // COUNTERSIGN_ABI_HPP

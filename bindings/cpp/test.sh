@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tests countersign.hpp: its own tests, the README's examples, the scenarios, and leaks. Requires
-# curl, a C++17 compiler, and for the scenarios nlohmann-json and libcurl (Debian:
+# curl, g++ and clang++, and for the scenarios nlohmann-json and libcurl (Debian:
 # nlohmann-json3-dev libcurl4-openssl-dev).
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -14,6 +14,19 @@ for package in nlohmann_json libcurl; do
         exit 1
     }
 done
+
+# What needs no server, as each version of the language. Newer compilers, which have std::expected
+# and std::format, are used if they are installed.
+for build in "g++ -std=c++17" "g++ -std=c++20" "g++ -std=c++2b" "clang++ -std=c++17" "clang++ -std=c++2b" \
+    "clang++-19 -std=c++23" "clang++-19 -std=c++23 -stdlib=libc++"; do
+    read -ra flags <<<"$build"
+    command -v "${flags[0]}" >/dev/null || continue
+    cxx=${flags[0]} compile "$scratch/result" "${flags[@]:1}" tests/result.cpp
+    echo -n "$build: "
+    "$scratch/result"
+done
+tests/rejected.sh "$COUNTERSIGN_INCLUDE_DIR"
+
 rm -rf "$scratch/sandbox" "$scratch/sandbox.ready" "$scratch/played"
 sandbox_start "$COUNTERSIGN_SANDBOX" "$scratch/sandbox"
 
@@ -35,7 +48,7 @@ awk -v out="$scratch/readme" '/^<!-- runs -->$/ { marked = 1; next }
     marked && /^```cpp$/ { file = out (++count) ".cpp"; printf "" > file; writing = 1; next }
     /^```$/ { writing = 0; marked = 0 }
     writing { print > file }' README.md
-for example in "$scratch"/readme*.cpp; do
+for example in "$scratch"/readme[0-9]*.cpp; do
     compile "${example%.cpp}" "$example"
     COUNTERSIGN_CONFIG=$sandbox_dir/connections.toml "${example%.cpp}"
 done

@@ -95,20 +95,10 @@ void ensure(bool holds, const char *what) {
     if (!holds) throw std::runtime_error(std::string("unexpected: not true that ") + what);
 }
 
-std::string_view name(countersign::Source source) {
-    switch (source) {
-        case countersign::Source::minted: return "minted";
-        case countersign::Source::refreshed: return "refreshed";
-        case countersign::Source::cache: return "cache";
-        case countersign::Source::store: return "store";
-    }
-    return "?";
-}
-
 /// Prints one line about a token, without the token itself.
 void show(std::string_view connection, const Token &token) {
-    std::cout << std::left << std::setw(27) << connection << std::setw(10) << name(token.source()) << std::right
-              << std::setw(4) << token.value().size() << " chars  ";
+    std::cout << std::left << std::setw(27) << connection << std::setw(10) << countersign::name(token.source()) << std::right
+              << std::setw(4) << token.access_token().size() << " chars  ";
     if (const auto end = token.expires_at()) {
         const auto left = *end - std::chrono::system_clock::now();
         std::cout << std::chrono::duration_cast<std::chrono::seconds>(left).count() << " s  ";
@@ -121,7 +111,7 @@ void show(std::string_view connection, const Token &token) {
 /// Prints what a person has to do, from an error with the verdict reauthorize.
 void show(std::string_view connection, const countersign::Error &error) {
     ensure(error.verdict() == countersign::Verdict::reauthorize, "a person must act");
-    std::cout << std::left << std::setw(27) << connection << error.kind() << ": ";
+    std::cout << std::left << std::setw(27) << connection << countersign::name(error.kind()) << ": ";
     if (const auto url = error.url(); !url.empty()) {
         std::cout << "open " << url << '\n';
     } else {
@@ -149,8 +139,8 @@ void docusign_consent(Stage &stage) {
     const auto *connection = "docusign-jwt-unconsented";
     const auto client = stage.client(connection);
     const auto rejected = client.token();
-    ensure(!rejected.ok(), "there is no token before consent");
-    ensure(rejected.error().status() == CSIGN_STATUS_CONSENT_REQUIRED, "consent is missing");
+    ensure(!rejected.has_value(), "there is no token before consent");
+    ensure(rejected.error().status() == countersign::Status::consent_required, "consent is missing");
     show(connection, rejected.error());
     ensure(stage.allow(rejected.error().url()), "the user can consent");
     show(connection, client.token().value());
@@ -188,7 +178,7 @@ void docusign_rotation(Stage &stage) {
     stage.set_clocks_ahead(login.url(), 31 * 24h);
     const auto expired = client.token();
     stage.set_clocks_ahead(login.url(), 0s);
-    ensure(expired.error().status() == CSIGN_STATUS_LOGIN_REQUIRED, "an expired refresh token requires a login");
+    ensure(expired.error().status() == countersign::Status::login_required, "an expired refresh token requires a login");
     show("docusign-code", expired.error());
 }
 
@@ -209,7 +199,7 @@ int main(int argc, char **argv) {
         std::cout << "all five jobs done\n";
         return 0;
     } catch (const countersign::Error &error) {
-        std::cerr << error.message() << " (" << name(error.verdict()) << "); " << error.hint() << '\n';
+        std::cerr << error.message() << " (" << countersign::name(error.verdict()) << "); " << error.hint() << '\n';
     } catch (const std::exception &error) {
         std::cerr << error.what() << '\n';
     }

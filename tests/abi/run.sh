@@ -50,7 +50,7 @@ part_headers() {
                 count=$((count + 1))
             done; done
         fi
-        for cc in "${cxxs[@]}"; do for std in c++17 c++20; do
+        for cc in "${cxxs[@]}"; do for std in c++17 c++20 c++2b; do
             "$cc" -x c++ -std=$std "${strict[@]}" main.c first.c second.c -o two "${shared[@]}" ||
                 fail "$header: $cc $std"
             count=$((count + 1))

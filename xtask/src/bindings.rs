@@ -24,7 +24,7 @@ struct Language {
 const LANGUAGES: &[Language] = &[
     Language {
         name: "cpp",
-        programs: &["c++", "cmake", "curl", "pkg-config"],
+        programs: &["c++", "clang++", "cmake", "curl", "g++", "pkg-config"],
         artefact: None,
     },
     Language {

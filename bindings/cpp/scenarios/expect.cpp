@@ -9,16 +9,6 @@ using nlohmann::json;
 
 namespace {
 
-std::string_view name(countersign::Source source) {
-    switch (source) {
-        case countersign::Source::minted: return "minted";
-        case countersign::Source::refreshed: return "refreshed";
-        case countersign::Source::cache: return "cache";
-        case countersign::Source::store: return "store";
-    }
-    return "unknown";
-}
-
 void same(const std::string &what, const json &wanted, const json &was) {
     if (wanted != was) throw Failed(what + " is " + was.dump() + " instead of " + wanted.dump());
 }
@@ -52,11 +42,11 @@ void known(const json &object, std::initializer_list<std::string_view> members) 
 void expect_token(const countersign::Token &token, const json &expect, const std::map<std::string, std::string> &tokens,
                   std::int64_t now_s) {
     known(expect, {"source", "same_as", "different_from", "token_type", "scope", "expires_in_about_s", "extra"});
-    if (expect.contains("source")) same("source", expect["source"], name(token.source()));
-    if (expect.contains("same_as") && tokens.at(expect["same_as"]) != token.value()) {
+    if (expect.contains("source")) same("source", expect["source"], countersign::name(token.source()));
+    if (expect.contains("same_as") && tokens.at(expect["same_as"]) != token.access_token()) {
         throw Failed("the token is not the same as " + expect["same_as"].dump());
     }
-    if (expect.contains("different_from") && tokens.at(expect["different_from"]) == token.value()) {
+    if (expect.contains("different_from") && tokens.at(expect["different_from"]) == token.access_token()) {
         throw Failed("the token is the same as " + expect["different_from"].dump());
     }
     if (expect.contains("token_type")) same("token_type", expect["token_type"], token.type());
@@ -83,7 +73,7 @@ void expect_error(const countersign::Error &error, const json &expect) {
                    "trace_id", "hint", "retry_after_s", "message_has", "hint_has"});
     const std::pair<const char *, std::string_view> texts[] = {
         {"verdict", countersign::name(error.verdict())},
-        {"kind", error.kind()},
+        {"kind", countersign::name(error.kind())},
         {"oauth_error", error.oauth_error()},
         {"oauth_description", error.oauth_description()},
         {"setting", error.setting()},

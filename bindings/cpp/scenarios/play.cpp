@@ -189,7 +189,7 @@ bool Player::arrived(const json &step, const Result<T> &got) {
 void Player::token(const json &step, Result<Token> got) {
     if (!arrived(step, got)) return;
     expect_token(got.value(), step.value("expect", json::object()), tokens_, stage_.now_s());
-    if (step.contains("as")) tokens_[step["as"]] = std::string(got.value().value());
+    if (step.contains("as")) tokens_[step["as"]] = std::string(got->access_token());
 }
 
 void Player::login(const json &step) {
@@ -208,17 +208,11 @@ void Player::identity(const json &step) {
 }
 
 void Player::forget(const json &step) {
-    static const std::map<countersign::Revocation, std::string> names{
-        {countersign::Revocation::revoked, "revoked"},
-        {countersign::Revocation::not_offered, "not_offered"},
-        {countersign::Revocation::nothing_held, "nothing_held"},
-        {countersign::Revocation::failed, "failed"},
-    };
     const auto got = step.value("force", false) ? client_->force_forget() : client_->forget();
     if (!arrived(step, got)) return;
     const auto expect = step.value("expect", json::object());
     known(expect, {"revocation"});
-    const auto &was = names.at(got.value().revocation);
+    const std::string was(countersign::name(got->revocation));
     if (expect.contains("revocation") && expect["revocation"] != was) throw Failed("the revocation is " + was);
 }
 
@@ -241,8 +235,8 @@ void Player::threads(const json &step) {
     std::string first;
     for (auto &each : got) {
         if (*each) {
-            if (first.empty()) first = each->value().value();
-            if (first != each->value().value()) throw Failed("two threads got different tokens");
+            if (first.empty()) first = (*each)->access_token();
+            if (first != (*each)->access_token()) throw Failed("two threads got different tokens");
         }
         token(step, std::move(*each));
     }
@@ -268,7 +262,7 @@ void Player::api(const json &step) {
     auto token = client_->token().value();
     auto response = sandbox_.get(address, std::string(token.authorization()));
     if (response.status == 401) {
-        client_->invalidate(token.value()).value();
+        client_->invalidate(token.access_token()).value();
         token = client_->token().value();
         response = sandbox_.get(address, std::string(token.authorization()));
     }
@@ -302,7 +296,7 @@ void Player::close_in_use(int count) {
             for (bool first = true;; first = false) {
                 const auto token = client_->token();
                 if (!token) {
-                    if (token.error().status() != CSIGN_STATUS_CLOSED) ++wrong;
+                    if (token.error().status() != countersign::Status::closed) ++wrong;
                     return;
                 }
                 if (first) ++served;
@@ -318,7 +312,7 @@ void Player::close_in_use(int count) {
     }
     if (wrong != 0) throw Failed(std::to_string(wrong) + " threads did not get the error for a closed client");
     if (Clock::now() - start > 10s) throw Failed("the threads did not end within 10 s");
-    if (client_->token().error().status() != CSIGN_STATUS_CLOSED) throw Failed("a closed client returns tokens");
+    if (client_->token().error().status() != countersign::Status::closed) throw Failed("a closed client returns tokens");
 }
 
 /// There is no garbage collector: each client is destroyed at the end of its scope.
@@ -326,7 +320,7 @@ void Player::collect(int rounds) {
     for (int round = 0; round < rounds; ++round) {
         const auto mine = client_->token().value();
         const auto other = stage_.client().value();
-        if (other.access_token().value() != mine.value()) throw Failed("another client has another token");
+        if (other.access_token().value() != mine.access_token()) throw Failed("another client has another token");
     }
 }
 

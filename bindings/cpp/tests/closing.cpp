@@ -109,9 +109,9 @@ Client client_of(const HeldServer &server, const std::string &folder) {
 void close_waits_for_a_refresh_that_was_sent(const std::string &folder) {
     auto &server = *new HeldServer;
     const auto client = client_of(server, folder);
-    auto asked = std::async(std::launch::async, [&] { return client.token().ok(); });
+    auto asked = std::async(std::launch::async, [&] { return client.token().has_value(); });
     if (!server.has_arrived(20s)) throw std::runtime_error("no request arrived");
-    auto closed = std::async(std::launch::async, [&] { return client.close().ok(); });
+    auto closed = std::async(std::launch::async, [&] { return client.close().has_value(); });
     const bool premature = closed.wait_for(300ms) == std::future_status::ready;
     server.release();
     if (premature) throw std::runtime_error("close() returned before the response arrived");
