@@ -54,6 +54,18 @@ for example in "$scratch"/readme[0-9]*.cpp; do
 done
 
 read -ra curl < <(pkg-config --cflags --libs nlohmann_json libcurl)
+
+# The README's program that calls an API.
+awk '/^<!-- calls an API -->$/ { marked = 1 }
+    /^```$/ { marked = 0 }
+    marked && writing { print }
+    /^```cpp$/ { writing = marked }' README.md >"$scratch/api.cpp"
+(($(wc -l <"$scratch/api.cpp") <= 10)) || { echo "README.md: the program has more than ten lines" >&2; exit 1; }
+compile "$scratch/api" "$scratch/api.cpp" "${curl[@]}"
+COUNTERSIGN_CONFIG=$sandbox_dir/connections.toml "$scratch/api" "$sandbox_url/oauth/userinfo" "$sandbox_ca" | grep '^200 '
+
+compile "$scratch/adapters" tests/adapters.cpp "${curl[@]}"
+"$scratch/adapters" "$sandbox_dir" ../../tests/adapters/cases.json
 compile "$scratch/scenarios" scenarios/*.cpp "${curl[@]}"
 mkdir "$scratch/played"
 "$scratch/scenarios" "$scratch/played"

@@ -38,9 +38,10 @@ cargo xtask dist --prefix DIR [--no-fleet] [--glibc VERSION] [--no-packages] [--
 ";
 
 /// The headers that programs include.
-const HEADERS: [&str; 4] = [
+const HEADERS: [&str; 5] = [
     "countersign.h",
     "countersign.hpp",
+    "countersign/curl.hpp",
     "countersign_abi.hpp",
     "countersign_plugin.h",
 ];
@@ -146,6 +147,7 @@ impl Dist {
         }
 
         let include = folder(&self.prefix, "include")?;
+        folder(&include, "countersign")?;
         for header in HEADERS {
             copy(&root().join("include").join(header), &include.join(header))?;
         }
