@@ -36,6 +36,7 @@
 #include <cstring>
 #include <exception>
 #include <functional>
+#include <future>
 #include <initializer_list>
 #include <iosfwd>
 #include <memory>
@@ -43,6 +44,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -459,6 +461,26 @@ Result<Wrapper> make(Call &&call) {
     const ::csign_status status = call(&handle, &error);
     if (status != CSIGN_STATUS_OK) return Error(status, error);
     return Wrapper(handle);
+}
+
+/// Runs a call on a thread of its own, and returns its result as a future.
+template <typename T, typename Call>
+std::future<T> start(Call call) {
+    std::promise<T> promise;
+    auto future = promise.get_future();
+    auto run = [promise = std::move(promise), call = std::move(call)]() mutable {
+#ifdef __cpp_exceptions
+        try {
+            promise.set_value(call());
+        } catch (...) {
+            promise.set_exception(std::current_exception());
+        }
+#else
+        promise.set_value(call());
+#endif
+    };
+    std::thread(std::move(run)).detach();
+    return future;
 }
 
 inline std::uint64_t milliseconds(std::chrono::milliseconds duration) noexcept {
@@ -1203,6 +1225,42 @@ class Client : public TokenSource {
         }
     }
 
+    /// Like token(), without waiting. To give up after a time, use the future's wait_for: the request
+    /// continues, and the client keeps its token.
+    ///
+    /// Each `_async` function runs its call on a thread of its own. The client may be destroyed
+    /// before that, which fails the call with Kind::usage unless it has begun. A future may be
+    /// dropped: it doesn't wait.
+    std::future<Result<Token>> token_async(std::chrono::milliseconds min_valid = {}) const {
+        return start<Token>([min_valid](const Client &client) { return client.token(min_valid); });
+    }
+    /// Like refresh(), without waiting.
+    std::future<Result<Token>> refresh_async() const {
+        return start<Token>([](const Client &client) { return client.refresh(); });
+    }
+    /// Like invalidate(), without waiting for the store.
+    std::future<Result<void>> invalidate_async(std::string access_token) const {
+        return start<void>([token = std::move(access_token)](const Client &client) { return client.invalidate(token); });
+    }
+    /// Like complete_login(), without waiting.
+    std::future<Result<Token>> complete_login_async(Login login, std::string callback) const {
+        return start<Token>([login = std::move(login), callback = std::move(callback)](const Client &client) {
+            return client.complete_login(login, callback);
+        });
+    }
+    /// Like identity(), without waiting.
+    std::future<Result<Text>> identity_async() const {
+        return start<Text>([](const Client &client) { return client.identity(); });
+    }
+    /// Like forget(), without waiting.
+    std::future<Result<Forgotten>> forget_async() const {
+        return start<Forgotten>([](const Client &client) { return client.forget(); });
+    }
+    /// Like drain(), without waiting.
+    std::future<Result<void>> drain_async(std::chrono::milliseconds timeout = std::chrono::seconds(35)) const {
+        return start<void>([timeout](const Client &client) { return client.drain(timeout); });
+    }
+
     /// Returns the C object, borrowed.
     const ::csign_client *get() const & noexcept COUNTERSIGN_LIFETIMEBOUND { return client_.get(); }
     const ::csign_client *get() const && = delete;
@@ -1216,6 +1274,20 @@ class Client : public TokenSource {
         if (config.first_error()) return *config.first_error();
         return detail::make<Client, ::csign_client>(
             [&](auto **out, auto **error) { return ::csign_client_new(config.get(), registry, out, error); });
+    }
+    /// Runs a call on a thread. The handle is a number that the library checks, so the client may be
+    /// destroyed in the meantime.
+    template <typename T, typename Call>
+    std::future<Result<T>> start(Call call) const {
+        return detail::start<Result<T>>([handle = client_.get(), call = std::move(call)] {
+            Client client(handle);
+            /// Another owner frees the handle.
+            struct Borrowed {
+                ~Borrowed() { static_cast<void>(client.client_.release()); }
+                Client &client;
+            } const borrowed{client};
+            return call(client);
+        });
     }
     /// Lets a C function fill the string, and enlarges the string if necessary.
     template <typename Call>

@@ -5,6 +5,7 @@
 #include <countersign.hpp>
 #include <cstdio>
 #include <fstream>
+#include <future>
 #include <iterator>
 #include <stdexcept>
 #include <thread>
@@ -278,6 +279,37 @@ static void callbacks(const std::string &dir) {
     CHECK(kept.use_count() == 1);
 }
 
+/// Each call that waits returns a future too, which needs no client once it has begun.
+static void futures(const std::string &dir) {
+    auto config = config_of(dir, "docusign-jwt");
+    config.unset("private_key").value();
+    std::promise<void> asked, released;
+    config.set_signer("RS256", "", [&](std::string_view) -> std::optional<std::string> {
+              asked.set_value();
+              released.get_future().wait();
+              throw std::runtime_error("too late");
+          }).value();
+    auto client = Client::make(config).value();
+    auto token = client.token_async();
+    asked.get_future().wait();
+    // The caller can give up. The call goes on, even without the client.
+    CHECK(token.wait_for(0s) == std::future_status::timeout);
+    client = Client();
+    released.set_value();
+    CHECK(thrown_by(token.get().error().cause()) == "too late");
+    CHECK(client.token_async(60s).get().error().kind() == Kind::usage);
+
+    client = Client::make(config_of(dir, "docusign-jwt")).value();
+    const auto first = client.token_async().get().value();
+    CHECK(first.source() == Source::minted);
+    const auto refreshed = client.refresh_async().get().value();
+    CHECK(refreshed.access_token() != first.access_token());
+    CHECK(client.invalidate_async(std::string(first.access_token())).get().has_value());
+    CHECK(client.identity_async().get().value().str().find("sub") != std::string::npos);
+    CHECK(!client.complete_login_async(Login(), "x").get());
+    CHECK(client.forget_async().get().has_value() && client.drain_async(5s).get().has_value());
+}
+
 /// The script that runs this makes the sandbox return this refresh token's expiry.
 static void end_of_a_refresh_token(const std::string &dir) {
     const auto client = Client::make(config_of(dir, "salesforce-refresh")).value();
@@ -324,6 +356,7 @@ int main(int argc, char **argv) {
         callbacks(argv[1]);
         causes();
         cause_of_a_request(argv[1]);
+        futures(argv[1]);
         end_of_a_refresh_token(argv[1]);
         unusable_key(argv[1]);
         others();
