@@ -39,6 +39,8 @@
 #include <future>
 #include <initializer_list>
 #include <iosfwd>
+#include <iterator>
+#include <map>
 #include <memory>
 #include <new>
 #include <optional>
@@ -48,6 +50,7 @@
 #include <type_traits>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #if __has_include(<version>)
 #include <version>
@@ -61,6 +64,7 @@
 
 #include "countersign.h"
 #include "countersign_abi.hpp"
+#include "countersign_json.hpp"
 
 namespace countersign {
 inline namespace v0 {
@@ -518,6 +522,32 @@ struct MadeToken {
 
 }  // namespace detail
 
+/// Strings by name.
+using Strings = std::map<std::string, std::string, std::less<>>;
+
+namespace detail {
+
+/// Reads the JSON of a call into a value.
+template <typename Read>
+auto read(Result<Text> text, Read &&read) -> Result<decltype(read(std::declval<const Json &>()))> {
+    if (!text) return std::move(text).error();
+    const auto json = Json::parse(text->view());
+    if (!json) return Error(Status::internal, Verdict::unexpected, "the library returned invalid JSON");
+    return read(*json);
+}
+
+/// Like read, for each value of an array.
+template <typename Read>
+auto read_all(Result<Text> text, Read &&one) {
+    return read(std::move(text), [&](const Json &json) {
+        std::vector<decltype(one(json))> all;
+        for (const auto &value : json.values()) all.push_back(one(value));
+        return all;
+    });
+}
+
+}  // namespace detail
+
 /// The accessors of an owned or borrowed token.
 template <typename Self>
 class TokenFields {
@@ -737,6 +767,30 @@ auto keep(Function &&function, Trampoline trampoline, Call &&call) {
 
 }  // namespace detail
 
+/// What a key is. A text that doesn't apply is empty.
+struct KeyInfo {
+    /// "private", "public" or "certificate".
+    std::string kind;
+    /// "RSA", "EC", "OKP" or "oct".
+    std::string type;
+    int bits = 0;
+    /// The curve, such as "P-256".
+    std::string curve;
+    /// The file's format, such as "pkcs8".
+    std::string format;
+    std::string key_id;
+    /// The SHA-256 digest of the public key's SubjectPublicKeyInfo, in hex.
+    std::string spki_sha256;
+    /// The thumbprint of RFC 7638.
+    std::string jwk_thumbprint;
+    /// The algorithms that the key can be used with, its default first.
+    std::vector<std::string> algorithms;
+    /// The public key as a JWK (RFC 7517), in JSON.
+    std::string public_jwk;
+    /// Everything, in JSON, with the key's certificates.
+    std::string json;
+};
+
 /// A private or public key, a certificate, a JWK Set, or a key that stays in a device. It is
 /// immutable.
 class Key {
@@ -799,10 +853,25 @@ class Key {
                                       error);
         });
     }
-    /// Describes the key, as JSON.
-    Result<Text> info() const {
-        return detail::make<Text, ::csign_text>(
+    /// Describes the key. Fails for a JWK Set and for a key in a device.
+    Result<KeyInfo> info() const {
+        auto text = detail::make<Text, ::csign_text>(
             [&](auto **out, auto **error) { return ::csign_key_info(key_.get(), out, error); });
+        return detail::read(std::move(text), [](const detail::Json &key) {
+            KeyInfo info;
+            info.kind = key["kind"].string();
+            info.type = key["type"].string();
+            info.bits = static_cast<int>(key["bits"].number());
+            info.curve = key["curve"].string();
+            info.format = key["format"].string();
+            info.key_id = key["key_id"].string();
+            info.spki_sha256 = key["spki_sha256"].string();
+            info.jwk_thumbprint = key["jwk_thumbprint"].string();
+            info.algorithms = key["algorithms"].strings();
+            if (!key["public_jwk"].is_null()) info.public_jwk = key["public_jwk"].text();
+            info.json = key.text();
+            return info;
+        });
     }
 
   private:
@@ -810,6 +879,17 @@ class Key {
         return reinterpret_cast<const std::uint8_t *>(data.data());
     }
     detail::Owner<::csign_key, &::csign_key_free> key_;
+};
+
+/// A vendor's token service.
+struct Provider {
+    std::string id, name, documentation;
+    /// The values of the setting `environment`.
+    std::vector<std::string> environments;
+    /// The values of the setting `grant`.
+    std::vector<std::string> grants;
+    /// The vendor's additional settings, extra.NAME, with their descriptions.
+    Strings extra;
 };
 
 /// The providers that clients can use: the built-in ones, and those that the program adds.
@@ -847,10 +927,14 @@ class Registry {
                                                 error);
         });
     }
-    /// Returns the registry's providers, as a JSON array.
-    Result<Text> providers() const {
-        return detail::make<Text, ::csign_text>(
+    /// Returns the registry's providers.
+    Result<std::vector<Provider>> providers() const {
+        auto text = detail::make<Text, ::csign_text>(
             [&](auto **out, auto **error) { return ::csign_registry_providers(registry_.get(), out, error); });
+        return detail::read_all(std::move(text), [](const detail::Json &one) {
+            return Provider{one["id"].string(),           one["name"].string(),    one["documentation"].string(),
+                            one["environments"].strings(), one["grants"].strings(), one["extra"].members()};
+        });
     }
     /// Returns the C object, borrowed.
     const ::csign_registry *get() const & noexcept COUNTERSIGN_LIFETIMEBOUND { return registry_.get(); }
@@ -1004,8 +1088,21 @@ class Config {
     std::optional<Error> first_error_;
 };
 
-/// Returns all settings, as a JSON array of {"name", "secret", "about"}.
-inline Result<Text> settings() { return detail::make<Text, ::csign_text>(&::csign_settings); }
+/// A setting that a config can have.
+struct SettingInfo {
+    std::string name;
+    /// Whether its value is a secret, which can also be set as NAME_file and NAME_env.
+    bool secret;
+    std::string about;
+};
+
+/// Returns all settings.
+inline Result<std::vector<SettingInfo>> settings() {
+    auto text = detail::make<Text, ::csign_text>(&::csign_settings);
+    return detail::read_all(std::move(text), [](const detail::Json &one) {
+        return SettingInfo{one["name"].string(), one["secret"].is_true(), one["about"].string()};
+    });
+}
 
 /// A started login (RFC 6749 section 4.1, with PKCE).
 class Login {
@@ -1045,6 +1142,20 @@ class Login {
 
   private:
     detail::Owner<::csign_login, &::csign_login_free> login_;
+};
+
+/// An event in the history of a connection's grant. It contains no token.
+struct Event {
+    /// When it happened, by the store's clock.
+    std::chrono::system_clock::time_point at;
+    /// The host, process and client.
+    std::string by;
+    /// The attempt that the event belongs to, or empty.
+    std::string attempt;
+    /// What happened, such as "refreshed".
+    std::string what;
+    /// The fingerprints of the refresh tokens that were spent and received, or empty.
+    std::string spent, got;
 };
 
 /// The result of Client::forget.
@@ -1125,10 +1236,22 @@ class Client : public TokenSource {
     /// Returns the URL at which a person consents to the app acting for the user. A jwt-bearer
     /// grant needs this consent.
     Result<Text> consent_url() const { return text(&::csign_client_consent_url); }
-    /// Returns the user that the token is for and the API's URL, as a JSON object of strings.
-    Result<Text> identity() const { return text(&::csign_client_identity); }
-    /// Returns the recent history of the connection's grant, oldest first, as a JSON array.
-    Result<Text> events() const { return text(&::csign_client_events); }
+    /// Returns the user that the token is for and the API's URL, such as "base_uri". The names are
+    /// the vendor's.
+    Result<Strings> identity() const {
+        return detail::read(text(&::csign_client_identity), [](const detail::Json &json) { return json.members(); });
+    }
+    /// Returns the recent history of the connection's grant, oldest first.
+    Result<std::vector<Event>> events() const {
+        return detail::read_all(text(&::csign_client_events), [](const detail::Json &one) {
+            return Event{std::chrono::system_clock::time_point(std::chrono::milliseconds(one["at_ms"].number())),
+                         one["by"].string(),
+                         one["attempt"].string(),
+                         one["what"].string(),
+                         one["spent"].string(),
+                         one["got"].string()};
+        });
+    }
     /// Revokes the grant at the vendor and deletes its tokens from memory and the store.
     ///
     /// If the vendor can't be reached or rejects the revocation (Revocation::failed), the tokens
@@ -1249,8 +1372,8 @@ class Client : public TokenSource {
         });
     }
     /// Like identity(), without waiting.
-    std::future<Result<Text>> identity_async() const {
-        return start<Text>([](const Client &client) { return client.identity(); });
+    std::future<Result<Strings>> identity_async() const {
+        return start<Strings>([](const Client &client) { return client.identity(); });
     }
     /// Like forget(), without waiting.
     std::future<Result<Forgotten>> forget_async() const {

@@ -62,7 +62,7 @@ awk '/^<!-- calls an API -->$/ { marked = 1 }
     /^```cpp$/ { writing = marked }' README.md >"$scratch/api.cpp"
 (($(wc -l <"$scratch/api.cpp") <= 10)) || { echo "README.md: the program has more than ten lines" >&2; exit 1; }
 compile "$scratch/api" "$scratch/api.cpp" "${curl[@]}"
-COUNTERSIGN_CONFIG=$sandbox_dir/connections.toml "$scratch/api" "$sandbox_url/oauth/userinfo" "$sandbox_ca" | grep '^200 '
+COUNTERSIGN_CONFIG=$sandbox_dir/connections.toml "$scratch/api" "$sandbox_url/oauth/userinfo" "$sandbox_ca" | grep '^200 ' >/dev/null
 
 compile "$scratch/adapters" tests/adapters.cpp "${curl[@]}"
 "$scratch/adapters" "$sandbox_dir" ../../tests/adapters/cases.json

@@ -128,7 +128,7 @@ void docusign_jwt(Stage &stage) {
         ensure(token.source() == countersign::Source::minted, "the token is new: the sandbox's folder is empty");
         ensure(token.expires_at().has_value(), "DocuSign returns when a token expires");
         show(connection, token);
-        std::cout << std::string(27, ' ') << client.identity().value().str() << '\n';
+        std::cout << std::string(27, ' ') << client.identity().value().at("base_uri") << '\n';
         const auto again = stage.client(connection).token().value();
         ensure(again.source() == countersign::Source::store, "another client finds the token in the store");
     }
@@ -168,7 +168,7 @@ void boldsign_login_and_refresh(Stage &stage) {
 void docusign_rotation(Stage &stage) {
     const auto client = stage.client("docusign-code");
     show("docusign-code", stage.login(client));
-    std::cout << std::string(27, ' ') << client.identity().value().str() << '\n';
+    std::cout << std::string(27, ' ') << client.identity().value().at("base_uri") << '\n';
     stage.rotated = 0;
     for (int round = 0; round < 3; ++round) show("docusign-code", client.refresh().value());
     ensure(stage.rotated == 3, "each refresh returned a new refresh token");

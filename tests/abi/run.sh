@@ -41,7 +41,7 @@ fail() {
 part_headers() {
     local cc std header count=0
     echo 'int main(void) { return 0; }' >main.c
-    for header in countersign.h countersign_plugin.h countersign.hpp countersign_abi.hpp countersign/curl.hpp; do
+    for header in countersign.h countersign_plugin.h countersign.hpp countersign_abi.hpp countersign_json.hpp countersign/curl.hpp; do
         echo "#include <$header>" >first.c
         printf '#include <%s>\n#include <%s>\n' "$header" "$header" >second.c
         if [[ $header == *.h ]]; then

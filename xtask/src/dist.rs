@@ -38,11 +38,12 @@ cargo xtask dist --prefix DIR [--no-fleet] [--glibc VERSION] [--no-packages] [--
 ";
 
 /// The headers that programs include.
-const HEADERS: [&str; 5] = [
+const HEADERS: [&str; 6] = [
     "countersign.h",
     "countersign.hpp",
     "countersign/curl.hpp",
     "countersign_abi.hpp",
+    "countersign_json.hpp",
     "countersign_plugin.h",
 ];
 

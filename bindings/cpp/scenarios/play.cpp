@@ -205,7 +205,7 @@ void Player::identity(const json &step) {
     if (!arrived(step, got)) return;
     const auto expect = step.value("expect", json::object());
     known(expect, {"extra"});
-    if (expect.contains("extra")) expect_extra(expect["extra"], json::parse(got.value().view()));
+    if (expect.contains("extra")) expect_extra(expect["extra"], json(*got));
 }
 
 void Player::forget(const json &step) {

@@ -163,9 +163,11 @@ static void owners(const std::string &dir) {
     CHECK(refreshed.access_token() != copied);
     CHECK(moved.count(Counter::minted).value() == 2);
     CHECK(moved.peek_token(copied).has_value() && copied == moved.access_token().value());
+    CHECK(!moved.identity().value()["base_uri"].empty());
     CHECK(moved.invalidate(copied).has_value());
     CHECK(moved.peek_token(copied).has_value() && copied.empty());
     CHECK(moved.peek().has_value() && !moved.peek().value() && !moved.peek(60s).value());
+    CHECK(moved.events().value().empty());
     const auto saved = moved.start_login().value().save().value();
     const auto restored = Login::restore(saved.view()).value();
     CHECK(!restored.url().empty() && restored.url().find(restored.state()) != std::string_view::npos);
@@ -305,7 +307,7 @@ static void futures(const std::string &dir) {
     const auto refreshed = client.refresh_async().get().value();
     CHECK(refreshed.access_token() != first.access_token());
     CHECK(client.invalidate_async(std::string(first.access_token())).get().has_value());
-    CHECK(client.identity_async().get().value().str().find("sub") != std::string::npos);
+    CHECK(!client.identity_async().get().value()["base_uri"].empty());
     CHECK(!client.complete_login_async(Login(), "x").get());
     CHECK(client.forget_async().get().has_value() && client.drain_async(5s).get().has_value());
 }
@@ -315,6 +317,11 @@ static void end_of_a_refresh_token(const std::string &dir) {
     const auto client = Client::make(config_of(dir, "salesforce-refresh")).value();
     CHECK(!client.refresh_token_expires_at().value());
     client.token().value();
+    const auto events = client.events().value();
+    CHECK(events.size() >= 2 && events.front().what == "intended" && events.back().what == "refreshed");
+    for (const auto &event : events) {
+        CHECK(!event.by.empty() && event.at > std::chrono::system_clock::now() - 1h);
+    }
     const auto left = *client.refresh_token_expires_at().value() - std::chrono::system_clock::now();
     CHECK(left > 4900s && left < 5060s);
 }
@@ -331,17 +338,29 @@ static void unusable_key(const std::string &dir) {
 static void others() {
     CHECK(abi_matches() && !version().empty());
     CHECK(name(Verdict::outcome_unknown) == "outcome_unknown" && name(Status::busy) == "BUSY");
-    CHECK(settings().value().str().find("\"client_id\"") != std::string::npos);
+    const auto all = settings().value();
+    const auto is_secret = [&](std::string_view name) {
+        for (const auto &setting : all) {
+            if (setting.name == name) return setting.secret && !setting.about.empty();
+        }
+        return false;
+    };
+    CHECK(is_secret("client_secret") && !is_secret("client_id"));
     const auto key = Key::from_secret("0123456789abcdef0123456789abcdef").value();
     const auto token = key.sign("{\"sub\":\"somebody\"}", "HS256", "one", "JWT").value();
     CHECK(key.verify(token.view()).value().str() == "{\"sub\":\"somebody\"}");
     const auto forged = key.verify(token.str() + "x").error();
     CHECK(forged.kind() == Kind::verification && forged.verdict() == Verdict::unexpected);
     CHECK(key.sign("[]").error().status() == Status::bad_argument);
-    CHECK(key.info().value().str().find("\"oct\"") != std::string::npos);
+    const auto info = key.info().value();
+    CHECK(info.kind == "private" && info.type == "oct" && info.bits == 256 && info.curve.empty());
+    CHECK(info.algorithms == std::vector<std::string>{"HS256", "HS384", "HS512"} && info.public_jwk.empty());
     CHECK(!Key::read("not a key"));
     auto registry = Registry::make().value();
-    CHECK(registry.providers().value().str().find("\"boldsign\"") != std::string::npos);
+    const auto providers = registry.providers().value();
+    CHECK(providers[0].id == "docusign" && providers[0].name == "DocuSign" && providers[0].grants[0] == "jwt-bearer");
+    CHECK(providers[0].environments == std::vector<std::string>{"demo", "production"});
+    CHECK(providers[0].extra.count("account_id") == 1 && providers[0].documentation.find("https://") == 0);
     CHECK(registry.set_log(LogLevel::warn, [](LogLevel, std::string_view) {}).has_value());
     CHECK(registry.add_profile("x").error().status() == Status::setting);
     CHECK(registry.load_plugin("relative.so").error().status() == Status::setting);

@@ -30,7 +30,7 @@ std::string_view hint = token_of(Client()).error().hint();
 #endif
 
 #ifdef VIEW_OF_A_TEMPORARY_TEXT  // all: deleted
-std::string_view json = settings().value().view();
+std::string_view page = Client().consent_url().value().view();
 #endif
 
 #ifdef VIEW_OF_A_TEMPORARY_LOGIN  // all: deleted

@@ -125,6 +125,21 @@ static void names() {
 #endif
 }
 
+/// The reader of the library's JSON.
+static void json() {
+    using detail::Json;
+    const auto read = Json::parse(R"( {"a": "x\u00e9\ud83d\ude00\n\"", "b": [1, 23, "c"], "d": {"e": true}, "n": null} )");
+    CHECK(read && (*read)["a"].string() == "x\u00e9\U0001F600\n\"" && (*read)["b"].values()[1].number() == 23);
+    CHECK((*read)["b"].values()[2].string() == "c" && (*read)["d"]["e"].is_true() && (*read)["d"].text() == "{\"e\": true}");
+    CHECK((*read)["n"].is_null() && (*read)["missing"].is_null() && (*read)["a"].values().empty());
+    CHECK(Json::parse("{}") && Json::parse("[]") && Json::parse("[[], {}]") && Json::parse("99999999999999999999"));
+    for (const auto *text : {"", "{", "[", "[1", "[1,]", "{\"a\"}", "{\"a\":}", "{1:2}", "\"a", "\"\\", "\"\\u12", "\"\\x\"",
+                             "\"\\ud83d\"", "\"\\ud83d\\u0041\"", "1 2", "{} x", ","}) {
+        CHECK(!Json::parse(text));
+    }
+    CHECK(!Json::parse(std::string(100000, '[')));
+}
+
 /// Settings from any range of pairs, and by assignment.
 static void settings_of_any_range() {
     const std::map<std::string, std::string> map{{"provider", "boldsign"},       {"environment", "us"},
@@ -216,6 +231,7 @@ int main() {
         expected();
         errors();
         names();
+        json();
         settings_of_any_range();
         settings_of_every_value();
         move_only();
