@@ -45,4 +45,19 @@ start_sandbox() {
     sandbox_pid=$!
     read -r ready <"$run/ready"
     test -n "$ready"
+    sandbox_url=$(member url "$ready")
+    keytool -importcert -noprompt -alias sandbox -file "$(member ca_file "$ready")" \
+        -keystore "$run/trust.p12" -storepass changeit 2>/dev/null
+}
+
+# Prints a member of a flat JSON object.
+member() {
+    sed -n "s/.*\"$1\": *\"\([^\"]*\)\".*/\1/p" <<<"$2"
+}
+
+# Runs the README's example with these options of java. It calls the sandbox's API.
+run_example() {
+    COUNTERSIGN_CONFIG=$sandbox_dir/connections.toml java -Djavax.net.ssl.trustStore="$run/trust.p12" \
+        -Djavax.net.ssl.trustStorePassword=changeit "$@" Example "$sandbox_url/oauth/userinfo" >"$run/example.out"
+    grep '"account_id"' "$run/example.out" || { cat "$run/example.out"; return 1; }
 }

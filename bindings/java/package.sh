@@ -25,5 +25,10 @@ cp -L "$COUNTERSIGN_LIB_DIR/$library" "$staged/native/$system-$machine/$library"
 rm -rf "$scratch/package"
 quiet_maven package \
     -Dmaven.test.skip=true -Dcountersign.native="$staged" -Dcountersign.build="$scratch/package"
-cp "$scratch"/package/countersign-*.jar "$out/"
+# The jars of the sources and of the documentation stay in the build folder: only Maven Central needs them.
+version=$(sed -n '0,/<version>/s/.*<version>\(.*\)<.version>.*/\1/p' pom.xml)
+for kind in '' -sources -javadoc; do
+    test -s "$scratch/package/countersign-$version$kind.jar"
+done
+cp "$scratch/package/countersign-$version.jar" "$out/"
 ls "$out"/countersign-*.jar

@@ -15,6 +15,15 @@ for library in libcountersign.so.0 libcountersign.0.dylib countersign.dll; do
     fi
 done
 
+# The package is built with JDK 17. Virtual threads need a later one.
+if [ -z "${COUNTERSIGN_JDK_21:-}" ]; then
+    for jdk in /usr/lib/jvm/*/; do
+        version=$(sed -n 's/^JAVA_VERSION="\([0-9]*\).*/\1/p' "$jdk/release" 2>/dev/null || true)
+        [ "${version:-0}" -lt 21 ] || export COUNTERSIGN_JDK_21=$jdk
+    done
+fi
+echo "Virtual threads: ${COUNTERSIGN_JDK_21:-not tested, no JDK 21}"
+
 maven test
 quiet_maven javadoc:javadoc
 
@@ -38,4 +47,4 @@ quiet_maven dependency:build-classpath -Dmdep.outputFile="$example/classpath" -D
 classpath=$scratch/build/classes:$(cat "$example/classpath")
 javac -Xlint:all -Werror -cp "$classpath" -d "$example" "$example/Example.java"
 start_sandbox
-COUNTERSIGN_CONFIG=$sandbox_dir/connections.toml java -cp "$classpath:$example" Example
+run_example -cp "$classpath:$example"

@@ -20,11 +20,9 @@ pub(super) fn files(model: &Model) -> Result<Vec<File>, String> {
     ];
     for one in PUBLIC {
         let described = model.enumeration(one.short)?;
-        files.push(file(
-            &one.short.to_upper_camel_case(),
-            enumeration(described, one),
-        ));
+        files.push(file(one.class, enumeration(described, one)));
     }
+    files.push(file("ErrorKind", error_kind(model.enumeration("status")?)));
     Ok(files)
 }
 
@@ -35,17 +33,20 @@ fn file(name: &str, body: String) -> File {
     }
 }
 
-/// A public enum.
+/// An enum of the C ABI as a Java enum.
 struct Public {
     short: &'static str,
+    class: &'static str,
+    /// `public `, or nothing if only the package uses it.
+    visible: &'static str,
     /// A paragraph to add to the documentation.
     more: &'static str,
     /// The value for numbers that later libraries may add.
     unknown: Unknown,
     /// Whether a value has a `word()`.
     words: bool,
-    /// The visibility of `number()`, if it has one.
-    number: Option<&'static str>,
+    /// Whether a value has a `number()`, for the package.
+    number: bool,
 }
 
 enum Unknown {
@@ -58,47 +59,60 @@ enum Unknown {
 const PUBLIC: &[Public] = &[
     Public {
         short: "status",
-        more: "Use the {@link Verdict} to decide what to do about an error. The status is for messages and tests.",
-        unknown: Unknown::Described(
-            "A failure that this package does not know. {@link CountersignException#statusNumber()} returns its number.",
-        ),
+        class: "Status",
+        visible: "",
+        more: "",
+        unknown: Unknown::Described("A failure that this package does not know."),
         words: false,
-        number: Some("public "),
+        number: true,
     },
     Public {
         short: "verdict",
+        class: "Verdict",
+        visible: "public ",
         more: "Each verdict has its own exception class.",
         unknown: Unknown::Is("UNEXPECTED"),
         words: true,
-        number: None,
+        number: false,
     },
     Public {
         short: "source",
+        class: "TokenSource",
+        visible: "public ",
         more: "",
-        unknown: Unknown::Described("A source that this version of the package does not know."),
+        unknown: Unknown::Described(
+            "Another source: the program's own, as with {@link Token#of}, or one that this version of the package does \
+             not know.",
+        ),
         words: false,
-        number: None,
+        number: false,
     },
     Public {
         short: "change",
+        class: "TokenChange",
+        visible: "public ",
         more: "",
         unknown: Unknown::Described("A change that this version of the package does not know."),
         words: false,
-        number: None,
+        number: false,
     },
     Public {
         short: "log_level",
+        class: "LogLevel",
+        visible: "",
         more: "",
         unknown: Unknown::Is("DEBUG"),
         words: false,
-        number: Some(""),
+        number: true,
     },
     Public {
         short: "revocation",
+        class: "Revocation",
+        visible: "public ",
         more: "",
         unknown: Unknown::Described("An outcome that this version of the package does not know."),
         words: false,
-        number: None,
+        number: false,
     },
 ];
 
@@ -111,9 +125,44 @@ fn enumeration(described: &Enum, public: &Public) -> String {
         docs.push(public.more.to_owned());
     }
     format!(
-        "{}public {}",
+        "{}{}{}",
         javadoc(&docs, ""),
-        body(&public.short.to_upper_camel_case(), described, public, "")
+        public.visible,
+        body(public.class, described, public, "")
+    )
+}
+
+/// Generates the kinds of errors. Incorrect use of the API has exceptions of its own.
+fn error_kind(status: &Enum) -> String {
+    let of_this_package = [
+        ("LIBRARY", "The native library is missing or incompatible."),
+        (
+            "TIMEOUT",
+            "The timeout of this call expired. The request continues.",
+        ),
+        (
+            "UNKNOWN",
+            "A kind that this version of the package does not know.",
+        ),
+    ];
+    let known = status
+        .values
+        .iter()
+        .filter(|value| (20..100).contains(&value.number) || value.name == "INTERNAL");
+    let known = known.map(|value| (value.name.as_str(), value.about.as_str()));
+    let values: Vec<_> = known
+        .chain(of_this_package)
+        .map(|(name, about)| format!("{}    {name}", javadoc(&[about.to_owned()], "    ")))
+        .collect();
+    format!(
+        "import java.util.Locale;\n\n/** What failed. {{@link Verdict}} says what to do about it. */\npublic enum \
+         ErrorKind {{\n{};\n\n    /**\n     * Returns the word for it, such as {{@code consent_required}}, which is \
+         the same in every language.\n     *\n     * @return the word\n     */\n    public String word() {{\n        \
+         return name().toLowerCase(Locale.ROOT);\n    }}\n\n    /** Returns the kind for a word; {{@link #UNKNOWN}} \
+         for an unknown word. */\n    static ErrorKind of(String word) {{\n        for (ErrorKind kind : values()) \
+         {{\n            if (kind.word().equals(word)) {{\n                return kind;\n            }}\n        \
+         }}\n        return UNKNOWN;\n    }}\n}}\n",
+        values.join(",\n\n")
     )
 }
 
@@ -170,15 +219,9 @@ fn body(name: &str, described: &Enum, public: &Public, outer: &str) -> String {
     out.push_str(&format!(
         "\n{indent}{name}(int number{word}) {{\n{indent}    this.number = number;\n{keep}{indent}}}\n"
     ));
-    if let Some(visible) = public.number {
-        if !visible.is_empty() {
-            out.push_str(&format!(
-                "\n{indent}/**\n{indent} * Returns the number in the native library, or -1 for {{@link #UNKNOWN}}.\n\
-                 {indent} *\n{indent} * @return the number\n{indent} */"
-            ));
-        }
+    if public.number {
         out.push_str(&format!(
-            "\n{indent}{visible}int number() {{\n{indent}    return number;\n{indent}}}\n"
+            "\n{indent}int number() {{\n{indent}    return number;\n{indent}}}\n"
         ));
     }
     if public.words {
@@ -399,7 +442,7 @@ fn error_fields(model: &Model) -> String {
          super(details.message());\n        this.details = details;\n    }\n",
     );
     for field in fields(model) {
-        // An exception has getMessage(). CountersignException has status() and statusNumber().
+        // An exception has getMessage(), and the status is the kind in other words.
         if field.kind == Kind::Status || field.name == "message" {
             continue;
         }
@@ -407,6 +450,7 @@ fn error_fields(model: &Model) -> String {
         let own = format!("details.{name}()");
         let (kind, value) = match field.kind {
             Kind::Status | Kind::Verdict => ("Verdict", own),
+            Kind::Text if name == "kind" => ("ErrorKind", format!("ErrorKind.of({own})")),
             Kind::Text => ("String", own),
             Kind::OptionalText => ("Optional<String>", format!("Optional.ofNullable({own})")),
             Kind::Number => {
@@ -415,7 +459,11 @@ fn error_fields(model: &Model) -> String {
             }
             Kind::Millis => ("Optional<Duration>", format!("Optional.ofNullable({own})")),
         };
-        let docs = [field.about(&IDIOM), "@return the value".to_owned()];
+        let about = match name.as_str() {
+            "kind" => "What failed.".to_owned(),
+            _ => field.about(&IDIOM),
+        };
+        let docs = [about, "@return the value".to_owned()];
         out.push('\n');
         out.push_str(&javadoc(&docs, "    ").replace("<p>@return", "@return"));
         out.push_str(&format!(

@@ -20,8 +20,10 @@ import java.util.concurrent.atomic.AtomicReference;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLParameters;
 
+import dev.countersign.internal.Targets;
+
 /**
- * An {@link HttpClient} that adds a client's token to requests. If the API responds with 401, it
+ * An {@link HttpClient} that adds a token to requests. If the API responds with 401, it
  * invalidates that token, gets another one and repeats the request once. The second response goes
  * to the caller, whatever it is.
  *
@@ -46,20 +48,19 @@ import javax.net.ssl.SSLParameters;
 public final class AuthorizedHttpClient extends HttpClient {
     private static final int UNAUTHORIZED = 401;
 
-    private final Client client;
+    private final TokenProvider tokens;
     private final HttpClient http;
 
     /**
-     * Creates an {@code HttpClient} that adds the tokens of {@code client} to the requests of
-     * {@code http}.
+     * Creates an {@code HttpClient} that adds tokens to the requests of {@code http}.
      *
-     * @param client provides the tokens; the caller closes it
+     * @param tokens provides the tokens, such as a {@link Client}, which the caller closes
      * @param http sends the requests, with its own settings
      * @throws IllegalArgumentException if {@code http} follows redirects, because it would send the
      *     token to other hosts
      */
-    public AuthorizedHttpClient(Client client, HttpClient http) {
-        this.client = Objects.requireNonNull(client, "client");
+    public AuthorizedHttpClient(TokenProvider tokens, HttpClient http) {
+        this.tokens = Objects.requireNonNull(tokens, "tokens");
         this.http = Objects.requireNonNull(http, "http");
         if (http.followRedirects() != Redirect.NEVER) {
             throw new IllegalArgumentException("the HttpClient follows redirects and would send the token to other "
@@ -70,13 +71,13 @@ public final class AuthorizedHttpClient extends HttpClient {
     @Override
     public <T> HttpResponse<T> send(HttpRequest request, BodyHandler<T> handler)
             throws IOException, InterruptedException {
-        checkTarget(request.uri());
-        Token token = client.token();
+        Targets.check(request.uri());
+        Token token = tokens.token();
         HttpRequest authorized = authorized(request, token);
         if (!canBeSentAgain(request)) {
             HttpResponse<T> response = http.send(authorized, handler);
             if (response.statusCode() == UNAUTHORIZED) {
-                client.invalidate(token.accessToken());
+                tokens.invalidate(token);
             }
             return response;
         }
@@ -84,8 +85,8 @@ public final class AuthorizedHttpClient extends HttpClient {
         if (first.statusCode() != UNAUTHORIZED) {
             return FirstResponse.of(first);
         }
-        client.invalidate(token.accessToken());
-        Token other = client.token();
+        tokens.invalidate(token);
+        Token other = tokens.token();
         return isSame(token, other) ? FirstResponse.of(first) : http.send(authorized(request, other), handler);
     }
 
@@ -98,19 +99,19 @@ public final class AuthorizedHttpClient extends HttpClient {
     public <T> CompletableFuture<HttpResponse<T>> sendAsync(
             HttpRequest request, BodyHandler<T> handler, PushPromiseHandler<T> pushes) {
         try {
-            checkTarget(request.uri());
-        } catch (CountersignException failure) {
+            Targets.check(request.uri());
+        } catch (IllegalArgumentException failure) {
             return CompletableFuture.failedFuture(failure);
         }
         Chain chain = new Chain();
-        return chain.cancelling(chain.step(client.tokenAsync()).thenCompose(token -> {
+        return chain.cancelling(chain.step(tokens.tokenAsync()).thenCompose(token -> {
             HttpRequest authorized = authorized(request, token);
             if (!canBeSentAgain(request)) {
                 return chain.step(http.sendAsync(authorized, handler, pushes)).thenCompose(response -> {
                     if (response.statusCode() != UNAUTHORIZED) {
                         return CompletableFuture.completedFuture(response);
                     }
-                    return chain.step(client.invalidateAsync(token.accessToken())).thenApply(done -> response);
+                    return chain.step(tokens.invalidateAsync(token)).thenApply(done -> response);
                 });
             }
             return chain.step(http.sendAsync(authorized, FirstResponse.to(handler), FirstResponse.to(pushes)))
@@ -118,8 +119,8 @@ public final class AuthorizedHttpClient extends HttpClient {
                         if (first.statusCode() != UNAUTHORIZED) {
                             return CompletableFuture.completedFuture(FirstResponse.of(first));
                         }
-                        return chain.step(client.invalidateAsync(token.accessToken()))
-                                .thenCompose(done -> chain.step(client.tokenAsync()))
+                        return chain.step(tokens.invalidateAsync(token))
+                                .thenCompose(done -> chain.step(tokens.tokenAsync()))
                                 .thenCompose(other -> isSame(token, other)
                                         ? CompletableFuture.completedFuture(FirstResponse.of(first))
                                         : chain.step(http.sendAsync(authorized(request, other), handler, pushes)));
@@ -184,26 +185,10 @@ public final class AuthorizedHttpClient extends HttpClient {
     }
 
     /**
-     * Returns whether the client has no other token, so that a retry would fail in the same way.
+     * Returns whether there is no other token, so that a retry would fail in the same way.
      */
     private static boolean isSame(Token token, Token other) {
         return token.accessToken().equals(other.accessToken());
-    }
-
-    private static void checkTarget(URI uri) {
-        if ("https".equalsIgnoreCase(uri.getScheme())) {
-            return;
-        }
-        String host = uri.getHost();
-        if (host == null || !isLoopback(host)) {
-            throw Failure.argument(
-                    "the token is not sent to " + host + " over " + uri.getScheme(),
-                    "use https; plain http is allowed only to localhost and loopback addresses");
-        }
-    }
-
-    private static boolean isLoopback(String host) {
-        return host.equalsIgnoreCase("localhost") || host.equals("[::1]") || host.matches("127(\\.\\d{1,3}){3}");
     }
 
     /** Tracks the current step of a call, so that cancelling the call cancels the step. */

@@ -12,7 +12,6 @@ import java.util.function.Consumer;
  */
 final class Callbacks {
     private static final int FAILED = 1;
-    private static final System.Logger LOGGER = System.getLogger("dev.countersign");
     private static final AtomicLong NUMBERS = new AtomicLong();
     private static final Map<Long, Object> KEPT = new ConcurrentHashMap<>();
 
@@ -60,10 +59,11 @@ final class Callbacks {
 
     static int clock(long userData, long unixMs, long bootMs) {
         try {
-            Clock clock = (Clock) KEPT.get(userData);
+            HostClock clock = (HostClock) KEPT.get(userData);
             Abi abi = Library.abi();
-            abi.writeLong(unixMs, clock.unixMillis());
-            abi.writeLong(bootMs, clock.bootMillis());
+            long now = clock.unixMillis();
+            abi.writeLong(unixMs, now);
+            abi.writeLong(bootMs, clock.bootMillis(now));
             return 0;
         } catch (Throwable failure) {
             report("the clock failed; the system clock is used", failure);
@@ -73,17 +73,17 @@ final class Callbacks {
 
     static void log(long userData, int level, long line, long length) {
         try {
-            Log log = (Log) KEPT.get(userData);
-            log.line(LogLevel.of(level), text(line, length));
+            System.Logger logger = (System.Logger) KEPT.get(userData);
+            logger.log(Logging.level(LogLevel.of(level)), text(line, length));
         } catch (Throwable failure) {
-            report("the log failed; a line is lost", failure);
+            report("the logger failed; a line is lost", failure);
         }
     }
 
     static void change(long userData, int change, long token) {
         try {
-            ChangeListener listener = (ChangeListener) KEPT.get(userData);
-            listener.changed(Change.of(change), token == 0 ? null : Token.read(Library.abi(), token));
+            TokenChangeListener listener = (TokenChangeListener) KEPT.get(userData);
+            listener.changed(TokenChange.of(change), token == 0 ? null : Token.read(Library.abi(), token));
         } catch (Throwable failure) {
             report("the listener failed", failure);
         }
@@ -118,7 +118,7 @@ final class Callbacks {
 
     private static void report(String message, Throwable failure) {
         try {
-            LOGGER.log(System.Logger.Level.WARNING, message, failure);
+            Logging.LOGGER.log(System.Logger.Level.WARNING, message, failure);
         } catch (Throwable second) {
             // The logger failed, too. The library's thread must continue.
             return;

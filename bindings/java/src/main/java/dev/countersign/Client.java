@@ -7,9 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.Executor;
 import java.util.function.Consumer;
-import java.util.function.Supplier;
 
 /**
  * Returns a connection's access token and keeps it valid. Any number of threads may use one client.
@@ -29,7 +27,7 @@ import java.util.function.Supplier;
  * <p>{@link #close()} may be called while other threads use the client. The garbage collector frees
  * an unreachable client.
  */
-public final class Client implements AutoCloseable {
+public final class Client implements TokenProvider, AutoCloseable {
     /**
      * How long closing and the exit of the JVM wait for requests in flight: a little more than the
      * default timeout.
@@ -40,21 +38,22 @@ public final class Client implements AutoCloseable {
     private final Handle handle;
     private final LastToken last;
     private final LastText lastText = new LastText();
-    private final Executor executor;
+    private final Waiting waiting;
 
-    Client(Abi abi, long client, Executor executor) {
+    Client(Abi abi, long client, Waiting waiting) {
         LastToken last = new LastToken(abi);
         this.abi = abi;
         this.last = last;
-        this.executor = executor;
+        this.waiting = waiting;
         this.handle = new Handle("client", client, address -> {
             last.forget();
             // Wait for requests that have no caller any more, so that their results are stored.
             abi.csign_client_drain(address, DRAIN.toMillis(), 0);
             abi.csign_client_free(address);
+            Ending.freed(address);
         });
         handle.ownedBy(this);
-        Ending.drains(abi, handle);
+        Ending.drains(client, handle);
     }
 
     /**
@@ -112,19 +111,27 @@ public final class Client implements AutoCloseable {
      * @return the token
      * @throws CountersignException if the call fails; its class says what to do
      */
+    @Override
     public Token token() {
         return tokenFor(0);
     }
 
     /**
-     * Returns a token that is valid for at least this long.
+     * Like {@link #token()}, with a minimum validity or a timeout. With a timeout, interrupting
+     * the thread ends the wait, too.
      *
-     * @param minValid how long it must still be valid
+     * @param request the minimum validity and the timeout
      * @return the token
+     * @throws RetryException with {@link ErrorKind#TIMEOUT} if the timeout expires
+     * @throws java.util.concurrent.CancellationException if there is a timeout and the thread is
+     *     interrupted, which it then still is
      * @throws CountersignException if the call fails; its class says what to do
      */
-    public Token token(Duration minValid) {
-        return tokenFor(millis("minValid", minValid));
+    public Token token(TokenRequest request) {
+        long minValidMs = Millis.of("minValid", request.minValid());
+        return request.timeout()
+                .map(timeout -> Waiting.within(timeout, tokenAsyncFor(minValidMs)))
+                .orElseGet(() -> tokenFor(minValidMs));
     }
 
     /**
@@ -133,18 +140,22 @@ public final class Client implements AutoCloseable {
      *
      * @return a future that fails with a {@link CountersignException}
      */
+    @Override
     public CompletableFuture<Token> tokenAsync() {
         return tokenAsyncFor(0);
     }
 
     /**
-     * Like {@link #token(Duration)}, without blocking this thread: see {@link #tokenAsync()}.
+     * Like {@link #token(TokenRequest)}, without blocking this thread: see {@link #tokenAsync()}.
      *
-     * @param minValid how long it must still be valid
+     * @param request the minimum validity and the timeout
      * @return a future that fails with a {@link CountersignException}
      */
-    public CompletableFuture<Token> tokenAsync(Duration minValid) {
-        return tokenAsyncFor(millis("minValid", minValid));
+    public CompletableFuture<Token> tokenAsync(TokenRequest request) {
+        CompletableFuture<Token> token = tokenAsyncFor(Millis.of("minValid", request.minValid()));
+        return request.timeout()
+                .map(timeout -> Waiting.withinAsync(timeout, token))
+                .orElse(token);
     }
 
     /**
@@ -196,12 +207,33 @@ public final class Client implements AutoCloseable {
      * @return the token
      */
     public CompletableFuture<Token> refreshAsync() {
-        return later(() -> refresh());
+        return waiting.later(() -> refresh());
     }
 
     /**
-     * Reports an access token that an API rejected with 401. The client doesn't return it again. If
-     * the token has been replaced in the meantime, the newer one stays valid.
+     * Reports a token that an API rejected with 401. The client doesn't return it again. If the
+     * token has been replaced in the meantime, the newer one stays valid.
+     *
+     * @param token the rejected token
+     */
+    @Override
+    public void invalidate(Token token) {
+        invalidate(token.accessToken());
+    }
+
+    /**
+     * Like {@link #invalidate(Token)}, without blocking this thread: see {@link #tokenAsync()}.
+     *
+     * @param token the rejected token
+     * @return a future that completes when the client no longer returns the token
+     */
+    @Override
+    public CompletableFuture<Void> invalidateAsync(Token token) {
+        return invalidateAsync(token.accessToken());
+    }
+
+    /**
+     * Like {@link #invalidate(Token)}, for when you only have the access token string.
      *
      * @param accessToken the rejected access token
      */
@@ -220,10 +252,7 @@ public final class Client implements AutoCloseable {
      * @return a future that completes when the client no longer returns the token
      */
     public CompletableFuture<Void> invalidateAsync(String accessToken) {
-        return later(() -> {
-            invalidate(accessToken);
-            return null;
-        });
+        return waiting.later(() -> invalidate(accessToken));
     }
 
     /**
@@ -242,11 +271,11 @@ public final class Client implements AutoCloseable {
      * Returns the user that the token is for and the API's URL: the members of the token response,
      * and the vendor's userinfo, which is requested once and stored.
      *
-     * @return an immutable map
+     * @return the identity
      * @throws CountersignException if the call fails; its class says what to do
      */
-    public Map<String, String> identity() {
-        return Json.texts(text(abi::csign_client_identity));
+    public Identity identity() {
+        return new Identity(Json.texts(text(abi::csign_client_identity)));
     }
 
     /**
@@ -254,8 +283,8 @@ public final class Client implements AutoCloseable {
      *
      * @return the identity
      */
-    public CompletableFuture<Map<String, String>> identityAsync() {
-        return later(() -> identity());
+    public CompletableFuture<Identity> identityAsync() {
+        return waiting.later(() -> identity());
     }
 
     /**
@@ -291,7 +320,7 @@ public final class Client implements AutoCloseable {
             long why = frame.longAt(reason);
             Optional<CountersignException> failure = why == 0
                     ? Optional.empty()
-                    : Optional.of(Failure.take(abi, frame, abi.csign_error_status(why), why));
+                    : Optional.of((CountersignException) Failure.take(abi, frame, abi.csign_error_status(why), why));
             frame.check(status);
             last.forget();
             return new Revocation(Revocation.Outcome.of(frame.intAt(outcome)), failure);
@@ -304,7 +333,7 @@ public final class Client implements AutoCloseable {
      * @return the result of the revocation
      */
     public CompletableFuture<Revocation> forgetAsync() {
-        return later(() -> forget());
+        return waiting.later(() -> forget());
     }
 
     /**
@@ -313,7 +342,7 @@ public final class Client implements AutoCloseable {
      * @return the result of the revocation
      */
     public CompletableFuture<Revocation> forceForgetAsync() {
-        return later(() -> forceForget());
+        return waiting.later(() -> forceForget());
     }
 
     /**
@@ -337,8 +366,10 @@ public final class Client implements AutoCloseable {
      *
      * @return an immutable list
      */
-    public List<Map<String, Object>> events() {
-        return Json.objects(text(abi::csign_client_events));
+    public List<GrantEvent> events() {
+        return Json.objects(text(abi::csign_client_events)).stream()
+                .map(GrantEvent::of)
+                .toList();
     }
 
     /**
@@ -346,8 +377,8 @@ public final class Client implements AutoCloseable {
      *
      * @return the events, oldest first
      */
-    public CompletableFuture<List<Map<String, Object>>> eventsAsync() {
-        return later(() -> events());
+    public CompletableFuture<List<GrantEvent>> eventsAsync() {
+        return waiting.later(() -> events());
     }
 
     /**
@@ -373,7 +404,7 @@ public final class Client implements AutoCloseable {
      * @return empty if the vendor didn't say, or if no refresh token is stored
      */
     public CompletableFuture<Optional<Instant>> refreshTokenExpiresAtAsync() {
-        return later(() -> refreshTokenExpiresAt());
+        return waiting.later(() -> refreshTokenExpiresAt());
     }
 
     /**
@@ -395,23 +426,20 @@ public final class Client implements AutoCloseable {
      * @return a future that completes if the last token is stored
      */
     public CompletableFuture<Void> checkSavedAsync() {
-        return later(() -> {
-            checkSaved();
-            return null;
-        });
+        return waiting.later(() -> checkSaved());
     }
 
     /**
      * Waits for requests in flight, and starts no new ones. Call it before the program exits.
      * Afterwards, the client still returns a cached token; anything else throws a
-     * {@link RetryException} with {@link Status#BUSY}.
+     * {@link RetryException} of kind {@link ErrorKind#BUSY}.
      *
      * @param timeout how long to wait
      * @throws RetryException if a request is still in flight after the timeout, or a new token
      *     could not be stored
      */
     public void drain(Duration timeout) {
-        long timeoutMs = millis("timeout", timeout);
+        long timeoutMs = Millis.of("timeout", timeout);
         call((client, frame) -> {
             frame.check(abi.csign_client_drain(client, timeoutMs, frame.error()));
             return null;
@@ -425,10 +453,7 @@ public final class Client implements AutoCloseable {
      * @return a future that completes when no request is in flight
      */
     public CompletableFuture<Void> drainAsync(Duration timeout) {
-        return later(() -> {
-            drain(timeout);
-            return null;
-        });
+        return waiting.later(() -> drain(timeout));
     }
 
     /**
@@ -493,7 +518,7 @@ public final class Client implements AutoCloseable {
      * @return the token
      */
     public CompletableFuture<Token> completeLoginAsync(Login login, String callback) {
-        return later(() -> completeLogin(login, callback));
+        return waiting.later(() -> completeLogin(login, callback));
     }
 
     /**
@@ -527,9 +552,9 @@ public final class Client implements AutoCloseable {
      */
     public Token login(Duration timeout, int port, Consumer<String> open) {
         if (port < 0 || port > 0xffff) {
-            throw Failure.argument("port is " + port + ", but must be from 0 to 65535");
+            throw new IllegalArgumentException("port is " + port + ", but must be from 0 to 65535");
         }
-        long timeoutMs = millis("timeout", timeout);
+        long timeoutMs = Millis.of("timeout", timeout);
         long userData = Callbacks.keep(open);
         try {
             return call((client, frame) -> {
@@ -564,29 +589,46 @@ public final class Client implements AutoCloseable {
      * @return the token
      */
     public CompletableFuture<Token> loginAsync(Duration timeout, int port, Consumer<String> open) {
-        return CompletableFuture.supplyAsync(() -> login(timeout, port, open), Workers::apart);
+        return Waiting.apart(() -> login(timeout, port, open));
     }
 
     /**
      * Closes the client and wipes its secrets. Other threads may still be using it. Later calls
-     * throw {@link UnexpectedException} with {@link Status#CLOSED}, and so do calls that have not
-     * sent a request. Waits for a request that was sent, for at most 35 s, so that its result is
-     * stored. Returned tokens stay valid.
+     * throw {@link ClosedException}, and so do calls that have not sent a request. Waits for a
+     * request that was sent, for at most 35 s, so that its result is stored. Returned tokens stay
+     * valid.
+     *
+     * @throws CountersignException the store's error, if a new token could not be stored and is
+     *     lost; the client is closed nevertheless
      */
     @Override
     public void close() {
         long client;
         try {
             client = handle.enter();
-        } catch (CountersignException closed) {
+        } catch (ClosedException closed) {
             return;
         }
-        try {
+        try (Frame frame = Frame.open(abi)) {
             handle.close();
-            abi.csign_client_drain(client, DRAIN.toMillis(), 0);
+            int status = abi.csign_client_drain(client, DRAIN.toMillis(), frame.error());
+            switch (Status.of(status)) {
+                // A request that is still in flight, or a close in one of the client's own callbacks.
+                case BUSY, REENTERED, FORKED -> frame.forgetError();
+                default -> frame.check(status);
+            }
         } finally {
             handle.leave();
         }
+    }
+
+    /**
+     * Like {@link #close()}, without blocking this thread.
+     *
+     * @return a future that completes when the client is closed
+     */
+    public CompletableFuture<Void> closeAsync() {
+        return waiting.later(() -> close());
     }
 
     private Token tokenFor(long minValidMs) {
@@ -608,14 +650,10 @@ public final class Client implements AutoCloseable {
             if (fresh != null) {
                 return CompletableFuture.completedFuture(fresh);
             }
-        } catch (CountersignException failure) {
+        } catch (CountersignException | IllegalStateException failure) {
             return CompletableFuture.failedFuture(failure);
         }
-        return CompletableFuture.supplyAsync(() -> tokenFor(minValidMs), executor);
-    }
-
-    private <T> CompletableFuture<T> later(Supplier<T> call) {
-        return CompletableFuture.supplyAsync(call, executor);
+        return waiting.later(() -> tokenFor(minValidMs));
     }
 
     /** Returns the cached token if it is valid for long enough, or null. Never waits. */
@@ -651,20 +689,8 @@ public final class Client implements AutoCloseable {
      * Turns the exception of a call that {@link #close} interrupted into that of a call on a closed
      * client.
      */
-    private CountersignException closing(RetryException failure) {
-        return failure.status() == Status.BUSY && handle.isClosed() ? Failure.closed("client") : failure;
-    }
-
-    private static long millis(String name, Duration duration) {
-        if (duration.isNegative()) {
-            throw Failure.argument(name + " is " + duration + ", but must not be negative");
-        }
-        try {
-            // Round up, because 0 means the setting.
-            return duration.plusNanos(999_999).toMillis();
-        } catch (ArithmeticException tooLong) {
-            return Long.MAX_VALUE;
-        }
+    private RuntimeException closing(RetryException failure) {
+        return failure.kind() == ErrorKind.BUSY && handle.isClosed() ? Failure.closed("client") : failure;
     }
 
     /** The body of a call. */

@@ -1,10 +1,12 @@
 package dev.countersign;
 
 import java.nio.file.Path;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 
 /**
@@ -29,12 +31,11 @@ public final class ClientBuilder {
     private String algorithm;
     private String keyId;
     private Signer signer;
-    private Clock clock;
-    private LogLevel level;
-    private Log log;
-    private ChangeListener listener;
+    private InstantSource clock;
+    private System.Logger logger = Logging.LOGGER;
+    private TokenChangeListener listener;
     private Registry registry;
-    private Executor executor = Workers.pool();
+    private Executor executor;
 
     ClientBuilder() {}
 
@@ -89,6 +90,47 @@ public final class ClientBuilder {
     }
 
     /**
+     * Sets the setting {@code provider}.
+     *
+     * @param id the provider's ID, such as {@code docusign}: see {@link Registry#providers()}
+     * @return this
+     */
+    public ClientBuilder provider(String id) {
+        return setting("provider", id);
+    }
+
+    /**
+     * Sets the setting {@code environment}. Each provider has its own: see
+     * {@link ProviderInfo#environments()}.
+     *
+     * @param environment the environment, such as {@code demo}
+     * @return this
+     */
+    public ClientBuilder environment(String environment) {
+        return setting("environment", environment);
+    }
+
+    /**
+     * Sets the setting {@code grant}.
+     *
+     * @param grant how a token is requested
+     * @return this
+     */
+    public ClientBuilder grantType(GrantType grant) {
+        return setting("grant", grant.word());
+    }
+
+    /**
+     * Sets the setting {@code client_auth}.
+     *
+     * @param authentication how the app authenticates
+     * @return this
+     */
+    public ClientBuilder clientAuthentication(ClientAuthentication authentication) {
+        return setting("client_auth", authentication.word());
+    }
+
+    /**
      * Removes a setting of the file or of this builder, such as {@code private_key} if you use
      * {@link #signer}. For a secret {@code K}, removes {@code K}, {@code K_file} and {@code K_env}.
      *
@@ -128,28 +170,29 @@ public final class ClientBuilder {
     }
 
     /**
-     * Sets a callback that replaces the system's clocks, for tests.
+     * Sets a clock that replaces the system's, for tests. It is called often, on any thread, and
+     * must not call the client. If it throws, the system's clocks are used. If it goes back, a
+     * token's remaining validity doesn't grow.
      *
-     * @param clock the clock
+     * @param clock the clock, such as {@link java.time.Clock#offset}
      * @return this
      */
-    public ClientBuilder clock(Clock clock) {
+    public ClientBuilder clock(InstantSource clock) {
         this.clock = Objects.requireNonNull(clock, "clock");
         return this;
     }
 
     /**
-     * Sets a callback for the library's log. Without it, nothing is logged, except exceptions of a
-     * listener, a log or a clock, which are logged to the {@link System.Logger}
-     * {@code dev.countersign}.
+     * Sets the logger. Defaults to the {@link System.Logger} {@code dev.countersign}, which also
+     * gets the exceptions of listeners and clocks. Requests have the level {@code DEBUG}, and their
+     * details {@code TRACE}. The logger's level is asked once, by {@link #build()}. Any thread may
+     * call the logger, which must not call the client.
      *
-     * @param level the most verbose level that is logged
-     * @param log the callback
+     * @param logger the logger
      * @return this
      */
-    public ClientBuilder log(LogLevel level, Log log) {
-        this.level = Objects.requireNonNull(level, "level");
-        this.log = Objects.requireNonNull(log, "log");
+    public ClientBuilder logger(System.Logger logger) {
+        this.logger = Objects.requireNonNull(logger, "logger");
         return this;
     }
 
@@ -159,7 +202,7 @@ public final class ClientBuilder {
      * @param listener the callback
      * @return this
      */
-    public ClientBuilder onChange(ChangeListener listener) {
+    public ClientBuilder onChange(TokenChangeListener listener) {
         this.listener = Objects.requireNonNull(listener, "listener");
         return this;
     }
@@ -185,6 +228,16 @@ public final class ClientBuilder {
     public ClientBuilder executor(Executor executor) {
         this.executor = Objects.requireNonNull(executor, "executor");
         return this;
+    }
+
+    /**
+     * Like {@link #build()}, without blocking this thread. Don't change the builder until the
+     * future is complete.
+     *
+     * @return the client
+     */
+    public CompletableFuture<Client> buildAsync() {
+        return new Waiting(executor).later(() -> build());
     }
 
     /**
@@ -260,11 +313,12 @@ public final class ClientBuilder {
             }
             if (clock != null) {
                 frame.check(abi.csign_config_set_clock(
-                        config, abi.clockFunction(), Callbacks.keep(clock), destroy, frame.error()));
+                        config, abi.clockFunction(), Callbacks.keep(new HostClock(clock)), destroy, frame.error()));
             }
-            if (log != null) {
+            LogLevel most = Logging.most(logger);
+            if (most != null) {
                 frame.check(abi.csign_config_set_log(
-                        config, level.number(), abi.logFunction(), Callbacks.keep(log), destroy, frame.error()));
+                        config, most.number(), abi.logFunction(), Callbacks.keep(logger), destroy, frame.error()));
             }
             if (listener != null) {
                 frame.check(abi.csign_config_set_listener(
@@ -278,7 +332,7 @@ public final class ClientBuilder {
         try (Frame frame = Frame.open(abi)) {
             long out = frame.slot();
             frame.check(abi.csign_client_new(config, providers, out, frame.error()));
-            return new Client(abi, frame.longAt(out), executor);
+            return new Client(abi, frame.longAt(out), new Waiting(executor));
         } finally {
             if (registry != null) {
                 registry.handle().leave();

@@ -2,7 +2,6 @@ package dev.countersign;
 
 import java.nio.charset.StandardCharsets;
 import java.util.List;
-import java.util.Map;
 
 /** Information about the native library. */
 public final class Countersign {
@@ -25,17 +24,17 @@ public final class Countersign {
     }
 
     /**
-     * Returns all settings, each with {@code name}, {@code secret} and {@code about}. Vendors have
-     * additional settings, {@code extra.NAME}: see {@link Registry#providers()}.
+     * Returns all settings. Vendors have additional settings, {@code extra.NAME}: see
+     * {@link Registry#providers()}.
      *
      * @return an immutable list
      */
-    public static List<Map<String, Object>> settings() {
+    public static List<SettingInfo> settings() {
         Abi abi = Library.abi();
         try (Frame frame = Frame.open(abi)) {
             long out = frame.slot();
             frame.check(abi.csign_settings(out, frame.error()));
-            return Json.objects(frame.takeText(frame.longAt(out)));
+            return Json.objects(frame.takeText(frame.longAt(out))).stream().map(SettingInfo::of).toList();
         }
     }
 }

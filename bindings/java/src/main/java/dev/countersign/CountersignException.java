@@ -16,9 +16,16 @@ import java.io.Serial;
  * }
  * }</pre>
  *
- * <p>It contains no secrets, so it can be logged.
+ * <p>It contains no secrets, so it can be logged. Incorrect use of this package is reported with
+ * the JDK's exceptions instead: {@link IllegalArgumentException}, {@link IllegalStateException} and
+ * its subclass {@link ClosedException}.
  */
-public abstract class CountersignException extends ErrorFields {
+public abstract sealed class CountersignException extends ErrorFields
+        permits RetryException,
+                ReauthorizeException,
+                FixConfigurationException,
+                OutcomeUnknownException,
+                UnexpectedException {
     @Serial private static final long serialVersionUID = 1L;
 
     CountersignException(Details details) {
@@ -26,21 +33,12 @@ public abstract class CountersignException extends ErrorFields {
     }
 
     /**
-     * Returns the status of the call.
+     * Returns whether the same call may succeed later, after {@link #retryAfter()} if there is one.
      *
-     * @return the status
+     * @return whether this is a {@link RetryException}
      */
-    public Status status() {
-        return Status.of(details.status());
-    }
-
-    /**
-     * Returns the status of the call as the native library's number.
-     *
-     * @return the number
-     */
-    public int statusNumber() {
-        return details.status();
+    public boolean isRetryable() {
+        return verdict() == Verdict.RETRY;
     }
 
     /** Returns the message and the hint, if there is one. A stack trace begins with it. */

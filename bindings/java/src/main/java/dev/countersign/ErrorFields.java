@@ -28,13 +28,12 @@ abstract class ErrorFields extends RuntimeException {
     }
 
     /**
-     * The kind of error, such as "consent_required", or "usage" if the API was used incorrectly. The same in every
-     * language.
+     * What failed.
      *
      * @return the value
      */
-    public String kind() {
-        return details.kind();
+    public ErrorKind kind() {
+        return ErrorKind.of(details.kind());
     }
 
     /**

@@ -1,53 +1,62 @@
 package dev.countersign;
 
+import java.time.Duration;
+
 /** Creates exceptions from the library's errors. */
 final class Failure {
     private Failure() {}
 
     /** Returns the exception for a failed call, and frees the error object, which may be 0. */
-    static CountersignException take(Abi abi, Frame frame, int status, long error) {
+    static RuntimeException take(Abi abi, Frame frame, int status, long error) {
         if (error == 0) {
             return of(Details.bare(status, Verdict.UNEXPECTED, "internal", "the library failed with status " + status, null));
         }
         try {
-            CountersignException failure = of(Details.read(abi, frame, status, error));
+            RuntimeException failure = of(Details.read(abi, frame, status, error));
             Throwable cause = Callbacks.cause(abi.csign_error_cause(error));
-            return cause == null ? failure : (CountersignException) failure.initCause(cause);
+            return cause == null ? failure : (RuntimeException) failure.initCause(cause);
         } finally {
             abi.csign_error_free(error);
         }
     }
 
     /** Returns the exception of a call on a closed object. */
-    static CountersignException closed(String name) {
-        return of(Details.bare(
-                Status.CLOSED.number(),
-                Verdict.UNEXPECTED,
-                "usage",
-                "the " + name + " was closed",
-                "create a new " + name + ", or close it later"));
+    static ClosedException closed(String name) {
+        return new ClosedException("the " + name + " was closed (create a new " + name + ", or close it later)");
     }
 
-    /** Returns the exception for a wrong argument that this package detects. */
-    static CountersignException argument(String message) {
-        return argument(message, null);
-    }
-
-    static CountersignException argument(String message, String hint) {
-        return of(Details.bare(Status.BAD_ARGUMENT.number(), Verdict.UNEXPECTED, "usage", message, hint));
+    /** Returns the exception of a call whose own timeout has expired. */
+    static RetryException timeout(Duration timeout) {
+        return new RetryException(Details.bare(
+                Status.UNKNOWN.number(),
+                Verdict.RETRY,
+                "timeout",
+                "there was no token within " + timeout.toMillis() + " ms",
+                "the request continues, and the next call gets its result"));
     }
 
     /** Returns the exception for a native library that is missing or incompatible. */
     static CountersignException library(String message, String hint, Throwable cause) {
-        CountersignException failure =
-                of(Details.bare(Status.UNKNOWN.number(), Verdict.FIX_CONFIGURATION, "library", message, hint));
+        CountersignException failure = new FixConfigurationException(
+                Details.bare(Status.UNKNOWN.number(), Verdict.FIX_CONFIGURATION, "library", message, hint));
         if (cause != null) {
             failure.initCause(cause);
         }
         return failure;
     }
 
-    private static CountersignException of(Details details) {
+    private static RuntimeException of(Details details) {
+        return switch (Status.of(details.status())) {
+            case CLOSED -> new ClosedException(sentence(details));
+            case BAD_HANDLE, REENTERED, FORKED -> new IllegalStateException(sentence(details));
+            case NULL_ARGUMENT, BAD_UTF8, BAD_ARGUMENT, BUFFER_TOO_SMALL ->
+                new IllegalArgumentException(sentence(details));
+            case VERIFICATION -> new VerificationException(details);
+            default -> byVerdict(details);
+        };
+    }
+
+    private static CountersignException byVerdict(Details details) {
         return switch (details.verdict()) {
             case RETRY -> new RetryException(details);
             case REAUTHORIZE -> new ReauthorizeException(details);
@@ -55,5 +64,9 @@ final class Failure {
             case OUTCOME_UNKNOWN -> new OutcomeUnknownException(details);
             case UNEXPECTED -> new UnexpectedException(details);
         };
+    }
+
+    private static String sentence(Details details) {
+        return details.hint() == null ? details.message() : details.message() + " (" + details.hint() + ")";
     }
 }

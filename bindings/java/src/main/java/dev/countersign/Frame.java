@@ -138,7 +138,7 @@ final class Frame implements AutoCloseable {
     }
 
     /** Returns the exception for a status other than OK, and frees the error object. */
-    CountersignException failure(int status) {
+    RuntimeException failure(int status) {
         return Failure.take(abi, this, status, longAt(error));
     }
 

@@ -3,7 +3,6 @@ package dev.countersign;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Map;
 
 /**
  * A private or public key, a certificate, a JWK Set, or a key that stays in a device. It is
@@ -203,7 +202,7 @@ public final class Key implements AutoCloseable {
      *
      * @param token the signed token
      * @return the payload, byte for byte
-     * @throws CountersignException if the token does not verify
+     * @throws VerificationException if the token does not verify
      */
     public byte[] verify(String token) {
         return verify(token, null);
@@ -217,7 +216,7 @@ public final class Key implements AutoCloseable {
      * @param token the signed token
      * @param algorithm a JWS algorithm such as {@code RS256}; null for the key's own
      * @return the payload, byte for byte
-     * @throws CountersignException if the token does not verify
+     * @throws VerificationException if the token does not verify
      */
     public byte[] verify(String token, String algorithm) {
         long key = handle.enter();
@@ -234,19 +233,17 @@ public final class Key implements AutoCloseable {
     }
 
     /**
-     * Describes the key: {@code kind}, {@code type}, {@code bits}, {@code curve}, {@code format},
-     * {@code spki_sha256}, {@code jwk_thumbprint}, {@code algorithms}, {@code public_jwk},
-     * {@code certificates}.
+     * Describes the key, without its secrets.
      *
-     * @return an immutable map
+     * @return the description
      * @throws FixConfigurationException for a JWK Set and for a key in a device
      */
-    public Map<String, Object> info() {
+    public KeyInfo info() {
         long key = handle.enter();
         try (Frame frame = Frame.open(abi)) {
             long out = frame.slot();
             frame.check(abi.csign_key_info(key, out, frame.error()));
-            return Json.object(frame.takeText(frame.longAt(out)));
+            return KeyInfo.of(Json.object(frame.takeText(frame.longAt(out))));
         } finally {
             handle.leave();
         }

@@ -2,7 +2,7 @@
 package dev.countersign;
 
 /** How important a log line is. */
-public enum LogLevel {
+enum LogLevel {
     /** Something is lost, or about to be. */
     ERROR(1),
 

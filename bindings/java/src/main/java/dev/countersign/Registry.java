@@ -2,7 +2,6 @@ package dev.countersign;
 
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 
 /**
@@ -80,21 +79,24 @@ public final class Registry implements AutoCloseable {
     }
 
     /**
-     * Sets a callback for the log messages of plugins that are loaded after this call. Without it,
-     * the messages are discarded. A loaded plugin keeps the callback until the process ends.
+     * Sets the logger for messages of plugins that are loaded after this call. Without it, the
+     * messages are discarded. A loaded plugin keeps the logger until the process ends. Its level is
+     * asked once, by this call.
      *
-     * @param level the most verbose level that is logged
-     * @param log the callback
+     * @param logger the logger
      */
-    public synchronized void setLog(LogLevel level, Log log) {
-        Objects.requireNonNull(log, "log");
+    public synchronized void setLogger(System.Logger logger) {
+        LogLevel most = Logging.most(Objects.requireNonNull(logger, "logger"));
+        if (most == null) {
+            return;
+        }
         long registry = handle.enter();
         try (Frame frame = Frame.open(abi)) {
             frame.check(abi.csign_registry_set_log(
                     registry,
-                    level.number(),
+                    most.number(),
                     abi.logFunction(),
-                    Callbacks.keep(log),
+                    Callbacks.keep(logger),
                     abi.destroyFunction(),
                     frame.error()));
         } finally {
@@ -103,17 +105,18 @@ public final class Registry implements AutoCloseable {
     }
 
     /**
-     * Returns the registry's providers, each with {@code id}, {@code name}, {@code documentation},
-     * {@code environments}, {@code grants} and {@code extra}.
+     * Returns the registry's providers.
      *
      * @return an immutable list
      */
-    public synchronized List<Map<String, Object>> providers() {
+    public synchronized List<ProviderInfo> providers() {
         long registry = handle.enter();
         try (Frame frame = Frame.open(abi)) {
             long out = frame.slot();
             frame.check(abi.csign_registry_providers(registry, out, frame.error()));
-            return Json.objects(frame.takeText(frame.longAt(out)));
+            return Json.objects(frame.takeText(frame.longAt(out))).stream()
+                    .map(ProviderInfo::of)
+                    .toList();
         } finally {
             handle.leave();
         }

@@ -20,8 +20,8 @@ public interface Signer {
      *
      * @param input the message to sign, not its hash
      * @return the signature of at most 1024 bytes, in the format of RFC 7518, or in DER for ECDSA
-     * @throws Exception if it can't sign: the call fails with {@link Status#SIGNING}, with this
-     *     exception as its cause
+     * @throws Exception if it can't sign: the call fails with {@link ErrorKind#SIGNING}, with
+     *     this exception as its cause
      */
     byte[] sign(byte[] input) throws Exception;
 }

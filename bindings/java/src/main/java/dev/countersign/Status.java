@@ -7,10 +7,8 @@ package dev.countersign;
  * <p>1 to 19: incorrect use of the API. 20 to 39: settings, keys, signatures. 40 to 59: the network and the store. 60
  * to 79: the server rejected the request. 80 to 89: the response can't be read. 90 to 99: a plugin. 100 and up: a bug
  * in countersign.
- *
- * <p>Use the {@link Verdict} to decide what to do about an error. The status is for messages and tests.
  */
-public enum Status {
+enum Status {
     /** The call succeeded. */
     OK(0),
 
@@ -104,7 +102,7 @@ public enum Status {
     /** A bug in countersign. */
     INTERNAL(102),
 
-    /** A failure that this package does not know. {@link CountersignException#statusNumber()} returns its number. */
+    /** A failure that this package does not know. */
     UNKNOWN(-1);
 
     private final int number;
@@ -113,12 +111,7 @@ public enum Status {
         this.number = number;
     }
 
-    /**
-     * Returns the number in the native library, or -1 for {@link #UNKNOWN}.
-     *
-     * @return the number
-     */
-    public int number() {
+    int number() {
         return number;
     }
 

@@ -2,6 +2,7 @@ package dev.countersign;
 
 import java.time.Instant;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -13,7 +14,7 @@ public final class Token {
     private final String type;
     private final String scope;
     private final long expiresAt;
-    private final Source source;
+    private final TokenSource source;
     private final Map<String, String> extra;
 
     private Token(
@@ -22,7 +23,7 @@ public final class Token {
             String type,
             String scope,
             long expiresAt,
-            Source source,
+            TokenSource source,
             Map<String, String> extra) {
         this.accessToken = accessToken;
         this.authorization = authorization;
@@ -31,6 +32,34 @@ public final class Token {
         this.expiresAt = expiresAt;
         this.source = source;
         this.extra = extra;
+    }
+
+    /**
+     * Returns a bearer token that the program has from elsewhere, for fakes of
+     * {@link TokenProvider}.
+     *
+     * @param accessToken the access token
+     * @return the token, with {@link TokenSource#UNKNOWN}
+     */
+    public static Token of(String accessToken) {
+        return of(accessToken, -1);
+    }
+
+    /**
+     * Like {@link #of(String)}, with the time when it expires.
+     *
+     * @param accessToken the access token
+     * @param expiresAt when it expires
+     * @return the token
+     */
+    public static Token of(String accessToken, Instant expiresAt) {
+        return of(accessToken, expiresAt.getEpochSecond());
+    }
+
+    private static Token of(String accessToken, long expiresAt) {
+        Objects.requireNonNull(accessToken, "accessToken");
+        return new Token(
+                accessToken, "Bearer " + accessToken, "Bearer", null, expiresAt, TokenSource.UNKNOWN, Map.of());
     }
 
     /** Copies a native token without taking ownership. */
@@ -43,7 +72,7 @@ public final class Token {
                     frame.borrowed(abi.csign_token_type(token, length), length),
                     frame.borrowed(abi.csign_token_scope(token, length), length),
                     abi.csign_token_expires_at(token),
-                    Source.of(abi.csign_token_source(token)),
+                    TokenSource.of(abi.csign_token_source(token)),
                     Json.texts(frame.borrowed(abi.csign_token_extra_json(token, length), length)));
         }
     }
@@ -99,7 +128,7 @@ public final class Token {
      *
      * @return the source
      */
-    public Source source() {
+    public TokenSource source() {
         return source;
     }
 

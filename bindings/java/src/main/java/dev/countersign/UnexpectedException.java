@@ -2,11 +2,8 @@ package dev.countersign;
 
 import java.io.Serial;
 
-/**
- * An unreadable response, an invalid signature, a wrong call, or a bug. A call on a closed client
- * throws it, with {@link Status#CLOSED}.
- */
-public final class UnexpectedException extends CountersignException {
+/** An unreadable response, an invalid signature, or a bug in countersign. */
+public sealed class UnexpectedException extends CountersignException permits VerificationException {
     @Serial private static final long serialVersionUID = 1L;
 
     UnexpectedException(Details details) {

@@ -105,10 +105,10 @@ class AuthorizedHttpClientTest {
     void clearTextIsRejected() {
         for (String url : List.of("http://example.com/", "http://127.0.0.1.example.com/", "http://128.0.0.1/")) {
             HttpRequest request = HttpRequest.newBuilder(URI.create(url)).build();
-            assertThrows(UnexpectedException.class, () -> http.send(request, BodyHandlers.discarding()), url);
+            assertThrows(IllegalArgumentException.class, () -> http.send(request, BodyHandlers.discarding()), url);
             CompletableFuture<?> sent = http.sendAsync(request, BodyHandlers.discarding());
             assertInstanceOf(
-                    UnexpectedException.class,
+                    IllegalArgumentException.class,
                     assertThrows(CompletionException.class, sent::join).getCause(),
                     url);
         }

@@ -1,6 +1,7 @@
 package dev.countersign;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -8,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
@@ -18,6 +20,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /** Closing a client and the exit of the JVM wait for a request that was sent. */
@@ -59,6 +63,40 @@ class ClosingTest {
         closing.join();
         assertEquals("rotated", asked.get(20, TimeUnit.SECONDS).accessToken());
         assertStored();
+    }
+
+    @Test
+    void closeThrowsIfANewTokenIsNotStored() throws Exception {
+        Map<String, String> settings = settings();
+        settings.put("grant", "client-credentials");
+        settings.remove("refresh_token");
+        Client client = open(settings);
+        CompletableFuture<Token> asked = client.tokenAsync();
+        awaitRequest();
+        // A file takes the place of the store's folder.
+        Path store = folder.resolve("tokens");
+        Sandbox.deleteTree(store);
+        Files.createFile(store);
+        release.countDown();
+        CompletionException reported = assertThrows(CompletionException.class, asked::join);
+        assertEquals(ErrorKind.STORE, assertInstanceOf(CountersignException.class, reported.getCause()).kind());
+        CountersignException lost = assertThrows(CountersignException.class, client::close);
+        assertEquals(ErrorKind.STORE, lost.kind());
+        assertThrows(ClosedException.class, client::token);
+        client.close();
+    }
+
+    @Test
+    void theHookIsRemovedWithTheLastClient() {
+        Client client = open(settings());
+        assertTrue(Ending.isHooked());
+        client.close();
+        client.close();
+        // Clients of other tests, which are not closed, are freed by the garbage collector.
+        Patience.until(Duration.ofSeconds(60), () -> {
+            System.gc();
+            return !Ending.isHooked();
+        });
     }
 
     @Test

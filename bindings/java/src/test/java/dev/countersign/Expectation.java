@@ -2,6 +2,7 @@ package dev.countersign;
 
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -42,7 +43,7 @@ final class Expectation {
         JsonObject expect = step.object("expect");
         if (expect.has("error")) {
             Members.of(expect, "error");
-            error(expect.getAsJsonObject("error"), assertThrows(CountersignException.class, call::call));
+            error(expect.getAsJsonObject("error"), assertThrows(RuntimeException.class, call::call));
             return null;
         }
         T result = call.call();
@@ -69,8 +70,8 @@ final class Expectation {
         assertTrue(!token.toString().contains(token.accessToken()), "toString shows the token");
     }
 
-    void identity(JsonObject object, Map<String, String> identity) {
-        extra(Members.of(object, "extra").object("extra"), identity);
+    void identity(JsonObject object, Identity identity) {
+        extra(Members.of(object, "extra").object("extra"), identity.members());
     }
 
     void revocation(JsonObject object, Revocation revocation) {
@@ -94,25 +95,41 @@ final class Expectation {
         }
     }
 
-    void error(JsonObject object, CountersignException error) {
+    void error(JsonObject object, RuntimeException failure) {
+        if (!(failure instanceof CountersignException error)) {
+            wrongUse(object, failure);
+            return;
+        }
         Members expect = Members.of(
                 object, "verdict", "kind", "http_status", "oauth_error", "oauth_description", "setting", "provider",
                 "url", "trace_id", "hint", "retry_after_s", "message_has", "hint_has");
         try {
-            assertEquals(classOf(error.verdict()), error.getClass(), "the exception's class is not the verdict's");
+            assertTrue(classOf(error.verdict()).isInstance(error), "the exception's class is not the verdict's");
             for (String name : object.keySet()) {
                 error(name, expect, error);
             }
-        } catch (AssertionError failure) {
-            failure.addSuppressed(error);
-            throw failure;
+        } catch (AssertionError different) {
+            different.addSuppressed(error);
+            throw different;
+        }
+    }
+
+    /** Wrong use has the JDK's exceptions, without the library's fields. */
+    private static void wrongUse(JsonObject object, RuntimeException failure) {
+        Members expect = Members.of(object, "verdict", "kind", "message_has", "hint_has");
+        assertEquals("usage", expect.text("kind"), failure.toString());
+        assertTrue(failure instanceof IllegalStateException || failure instanceof IllegalArgumentException, failure.toString());
+        for (String name : List.of("message_has", "hint_has")) {
+            if (expect.has(name)) {
+                assertTrue(failure.getMessage().contains(expect.text(name)), failure.getMessage());
+            }
         }
     }
 
     private void error(String name, Members expect, CountersignException error) {
         switch (name) {
             case "verdict" -> assertEquals(expect.text(name), error.verdict().word(), name);
-            case "kind" -> assertEquals(expect.text(name), error.kind(), name);
+            case "kind" -> assertEquals(expect.text(name), error.kind().word(), name);
             case "http_status" -> assertEquals(expect.number(name), error.httpStatus().orElse(0), name);
             case "oauth_error" -> member(name, expect, error.oauthError());
             case "oauth_description" -> member(name, expect, error.oauthDescription());
@@ -159,7 +176,7 @@ final class Expectation {
             assertEquals(Optional.empty(), token.expiresAt(), "expires_at");
             return;
         }
-        Instant now = Instant.ofEpochMilli(clock.unixMillis());
+        Instant now = clock.instant();
         long found = Duration.between(now, token.expiresAt().orElseThrow()).toSeconds();
         assertTrue(Math.abs(found - expected.getAsLong()) <= ABOUT_S, () -> "expires in " + found + " s");
     }

@@ -18,7 +18,7 @@ class LibraryTest {
         for (int version : new int[] {Abi.MADE_FOR - 1, Abi.MADE_FOR + (1 << 16)}) {
             CountersignException failure = assertThrows(
                     FixConfigurationException.class, () -> Library.checkVersion(version, "at /lib/x.so"));
-            assertEquals("library", failure.kind());
+            assertEquals(ErrorKind.LIBRARY, failure.kind());
             assertTrue(failure.getMessage().contains("at /lib/x.so has ABI"), failure.getMessage());
         }
     }
@@ -47,6 +47,6 @@ class LibraryTest {
     @Test
     void versionAndSettings() {
         assertTrue(Countersign.version().matches("\\d+\\.\\d+\\.\\d+.*"), Countersign.version());
-        assertTrue(Countersign.settings().stream().anyMatch(setting -> setting.get("name").equals("client_id")));
+        assertTrue(Countersign.settings().stream().anyMatch(setting -> setting.name().equals("client_id")));
     }
 }

@@ -1,11 +1,16 @@
 package dev.countersign;
 
 import java.io.StringWriter;
+import java.lang.reflect.Constructor;
+import java.lang.reflect.Method;
 import java.net.URI;
+import java.net.URL;
+import java.net.URLClassLoader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.tools.JavaCompiler;
 import javax.tools.JavaFileObject;
@@ -26,6 +31,7 @@ class ReadmeTest {
             import java.net.*;
             import java.net.http.*;
             import java.nio.file.*;
+            import java.time.*;
             import java.util.*;
             class Block%d {
             void run(%s) throws Exception {
@@ -42,11 +48,46 @@ class ReadmeTest {
         }
     }
 
+    @Test
+    void theFirstProgramHasAtMostTenLines() throws Exception {
+        Matcher first = BLOCK.matcher(Files.readString(Path.of("README.md")));
+        assertTrue(first.find());
+        List<String> lines = first.group(1)
+                .lines()
+                .filter(line -> !line.isBlank() && !line.startsWith("import "))
+                .toList();
+        assertTrue(lines.size() <= 10, lines.toString());
+    }
+
+    @Test
+    void theUnitTestPasses(@TempDir Path folder) throws Exception {
+        String block = BLOCK.matcher(Files.readString(Path.of("README.md")))
+                .results()
+                .map((MatchResult found) -> found.group(1))
+                .filter(found -> found.contains("@Test"))
+                .findFirst()
+                .orElseThrow();
+        compile(0, block, folder);
+        try (URLClassLoader loader = new URLClassLoader(new URL[] {folder.toUri().toURL()})) {
+            Constructor<?> test = loader.loadClass(className(block)).getDeclaredConstructor();
+            test.setAccessible(true);
+            Method method = test.getDeclaringClass().getDeclaredMethod("theRequestHasTheToken");
+            method.setAccessible(true);
+            method.invoke(test.newInstance());
+        }
+    }
+
+    private static String className(String block) {
+        Matcher name = Pattern.compile("^(?:public )?class (\\w+)", Pattern.MULTILINE).matcher(block);
+        assertTrue(name.find(), block);
+        return name.group(1);
+    }
+
     private static void compile(int number, String block, Path folder) {
-        boolean whole = block.contains("class ");
+        boolean whole = block.contains("\nclass ") || block.contains("public class ");
         String given = block.contains("Client client =") ? "String query" : "Client client, String query";
         String source = whole ? block : String.format(BEFORE, number, given) + block + "}}";
-        String name = whole ? "Example" : "Block" + number;
+        String name = whole ? className(block) : "Block" + number;
         JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
         StringWriter messages = new StringWriter();
         boolean done = compiler.getTask(

@@ -15,7 +15,7 @@ class RegistryTest {
     @Test
     void builtInProviders() {
         try (Registry registry = new Registry()) {
-            List<Object> ids = registry.providers().stream().map(provider -> provider.get("id")).toList();
+            List<String> ids = registry.providers().stream().map(ProviderInfo::id).toList();
             assertTrue(ids.containsAll(List.of("docusign", "salesforce", "boldsign")), ids.toString());
         }
     }
@@ -25,14 +25,14 @@ class RegistryTest {
         try (Registry registry = new Registry()) {
             CountersignException failure =
                     assertThrows(FixConfigurationException.class, () -> registry.addProfile("id = 1"));
-            assertEquals(Status.SETTING, failure.status());
+            assertEquals(ErrorKind.SETTING, failure.kind());
         }
     }
 
     @Test
     void aMissingPluginIsRejected() {
         try (Registry registry = new Registry()) {
-            registry.setLog(LogLevel.DEBUG, (level, line) -> {});
+            registry.setLogger(new TestLogger(System.Logger.Level.TRACE, (level, line) -> {}));
             CountersignException failure = assertThrows(
                     CountersignException.class, () -> registry.loadPlugin(Path.of("/nowhere/plugin.so")));
             assertTrue(failure.getMessage().contains("/nowhere/plugin.so"), failure.getMessage());
@@ -43,7 +43,7 @@ class RegistryTest {
     void pluginsLog() {
         List<String> lines = new CopyOnWriteArrayList<>();
         try (Registry registry = new Registry()) {
-            registry.setLog(LogLevel.DEBUG, (level, line) -> lines.add(line));
+            registry.setLogger(new TestLogger(System.Logger.Level.TRACE, (level, line) -> lines.add(line)));
             registry.loadPlugin(Path.of(System.getenv("COUNTERSIGN_PLUGINS"), "v1_0.so"));
             Map<String, String> settings = Map.of(
                     "provider", "frozen",
@@ -63,11 +63,9 @@ class RegistryTest {
         Registry registry = new Registry();
         try (Client client = sandbox.builder("boldsign-cc").registry(registry).build()) {
             registry.close();
-            assertEquals(Source.MINTED, client.token().source());
+            assertEquals(TokenSource.MINTED, client.token().source());
         }
         ClientBuilder late = sandbox.builder("boldsign-cc").registry(registry);
-        assertEquals(
-                Status.CLOSED,
-                assertThrows(CountersignException.class, late::build).status());
+        assertThrows(ClosedException.class, late::build);
     }
 }

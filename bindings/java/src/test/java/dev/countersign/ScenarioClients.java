@@ -18,7 +18,7 @@ final class ScenarioClients {
     private final Sandbox sandbox;
     private final Members scenario;
     private final TestClock clock;
-    private final Map<Change, Integer> heard = new EnumMap<>(Change.class);
+    private final Map<TokenChange, Integer> heard = new EnumMap<>(TokenChange.class);
 
     ScenarioClients(Sandbox sandbox, Members scenario, TestClock clock) {
         this.sandbox = sandbox;
@@ -45,7 +45,7 @@ final class ScenarioClients {
     }
 
     /** Returns how many such changes the listener has received. */
-    int heard(Change change) {
+    int heard(TokenChange change) {
         synchronized (heard) {
             return heard.getOrDefault(change, 0);
         }
@@ -57,8 +57,8 @@ final class ScenarioClients {
                 .replace("{plugins}", PLUGINS);
     }
 
-    private void hear(Change change, Token token) {
-        if ((token == null) != (change == Change.FORGOTTEN)) {
+    private void hear(TokenChange change, Token token) {
+        if ((token == null) != (change == TokenChange.FORGOTTEN)) {
             throw new AssertionError(change + " with " + token);
         }
         synchronized (heard) {

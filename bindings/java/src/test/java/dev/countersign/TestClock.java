@@ -1,10 +1,12 @@
 package dev.countersign;
 
+import java.time.Instant;
+import java.time.InstantSource;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** The system's clocks, plus an offset. */
-final class TestClock implements Clock {
+/** The system's clock, plus an offset. */
+final class TestClock implements InstantSource {
     private final AtomicLong offsetMs = new AtomicLong();
 
     void advance(long seconds) {
@@ -16,12 +18,7 @@ final class TestClock implements Clock {
     }
 
     @Override
-    public long unixMillis() {
-        return System.currentTimeMillis() + offsetMs.get();
-    }
-
-    @Override
-    public long bootMillis() {
-        return TimeUnit.NANOSECONDS.toMillis(System.nanoTime()) + offsetMs.get();
+    public Instant instant() {
+        return Instant.now().plusMillis(offsetMs.get());
     }
 }

@@ -6,12 +6,12 @@ package dev.countersign;
  * client.
  */
 @FunctionalInterface
-public interface ChangeListener {
+public interface TokenChangeListener {
     /**
      * Called for a change.
      *
      * @param change what changed
-     * @param token the new token; null for {@link Change#FORGOTTEN}
+     * @param token the new token; null for {@link TokenChange#FORGOTTEN}
      */
-    void changed(Change change, Token token);
+    void changed(TokenChange change, Token token);
 }

@@ -2,7 +2,7 @@
 package dev.countersign;
 
 /** Where a token came from. */
-public enum Source {
+public enum TokenSource {
     /** A new token, by assertion, client credentials or a login. */
     MINTED(1),
 
@@ -15,18 +15,21 @@ public enum Source {
     /** The store. */
     STORE(4),
 
-    /** A source that this version of the package does not know. */
+    /**
+     * Another source: the program's own, as with {@link Token#of}, or one that this version of the package does not
+     * know.
+     */
     UNKNOWN(-1);
 
     private final int number;
 
-    Source(int number) {
+    TokenSource(int number) {
         this.number = number;
     }
 
     /** Returns the value for a number; {@link #UNKNOWN} for an unknown number. */
-    static Source of(int number) {
-        for (Source value : values()) {
+    static TokenSource of(int number) {
+        for (TokenSource value : values()) {
             if (value.number == number) {
                 return value;
             }

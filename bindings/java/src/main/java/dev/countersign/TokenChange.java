@@ -2,7 +2,7 @@
 package dev.countersign;
 
 /** What changed about a connection's token. */
-public enum Change {
+public enum TokenChange {
     /** There is a new token. The refresh token is unchanged, or there is none. */
     OBTAINED(1),
 
@@ -17,13 +17,13 @@ public enum Change {
 
     private final int number;
 
-    Change(int number) {
+    TokenChange(int number) {
         this.number = number;
     }
 
     /** Returns the value for a number; {@link #UNKNOWN} for an unknown number. */
-    static Change of(int number) {
-        for (Change value : values()) {
+    static TokenChange of(int number) {
+        for (TokenChange value : values()) {
             if (value.number == number) {
                 return value;
             }

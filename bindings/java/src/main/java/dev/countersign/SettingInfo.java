@@ -1,0 +1,17 @@
+package dev.countersign;
+
+import java.util.Map;
+
+/**
+ * Describes a setting.
+ *
+ * @param name the name, as in TOML
+ * @param secret whether it is a secret, which can also be set as {@code NAME_file} or {@code NAME_env}
+ * @param about a description
+ */
+public record SettingInfo(String name, boolean secret, String about) {
+    static SettingInfo of(Map<String, Object> object) {
+        JsonFields fields = new JsonFields(object);
+        return new SettingInfo(fields.text("name"), fields.isTrue("secret"), fields.text("about"));
+    }
+}

@@ -1,0 +1,12 @@
+package dev.countersign;
+
+import java.io.Serial;
+
+/** A signature or signed token is not valid. Whoever sent it caused this, not the program. */
+public final class VerificationException extends UnexpectedException {
+    @Serial private static final long serialVersionUID = 1L;
+
+    VerificationException(Details details) {
+        super(details);
+    }
+}
