@@ -1,20 +1,15 @@
 package dev.countersign;
 
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpRequest.BodyPublishers;
-import java.net.http.HttpResponse.BodyHandlers;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CompletionException;
 import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
 
 import com.google.gson.Gson;
 import com.google.gson.JsonArray;
@@ -22,26 +17,27 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Tests {@link AuthorizedHttpClient} with the cases in tests/adapters, which all languages run. */
+/** Tests all HTTP adapters with the cases in tests/adapters, which all languages run. */
 class AdapterTest {
     private final Sandbox sandbox = Sandbox.get();
     private Map<String, ApiServer> servers;
     private Client client;
-    private HttpClient http;
 
     @BeforeEach
     void start() throws Exception {
         sandbox.reset();
         servers = Map.of("api", new ApiServer(), "other", new ApiServer());
         client = sandbox.builder("docusign-jwt").setting("store", "memory").build();
-        http = new AuthorizedHttpClient(client, HttpClient.newHttpClient());
     }
 
     @AfterEach
@@ -58,8 +54,11 @@ class AdapterTest {
     static Stream<Named> cases() throws IOException {
         List<Named> cases = new ArrayList<>();
         for (JsonElement one : shared().getAsJsonArray("cases")) {
-            cases.add(new Named(one.getAsJsonObject(), true));
-            cases.add(new Named(one.getAsJsonObject(), false));
+            for (Adapters adapter : Adapters.values()) {
+                if (adapter.streams || !one.toString().contains("\"stream\"")) {
+                    cases.add(new Named(one.getAsJsonObject(), adapter));
+                }
+            }
         }
         return cases.stream();
     }
@@ -68,6 +67,7 @@ class AdapterTest {
     @MethodSource("cases")
     void sharedCases(Named named) throws Exception {
         JsonObject given = named.rules();
+        Adapters.Sender sender = named.adapter().with(client);
         String first = client.token().authorization();
         for (JsonElement element : given.getAsJsonArray("responses")) {
             JsonObject response = element.getAsJsonObject();
@@ -80,70 +80,94 @@ class AdapterTest {
         }
         JsonArray statuses = new JsonArray();
         for (JsonElement call : given.getAsJsonArray("calls")) {
-            HttpRequest request = request(call.getAsJsonObject());
-            statuses.add(named.async()
-                    ? http.sendAsync(request, BodyHandlers.ofString()).join().statusCode()
-                    : http.send(request, BodyHandlers.ofString()).statusCode());
+            statuses.add(sender.send(request(call.getAsJsonObject())));
         }
-        // Redirects are not followed.
-        JsonObject expected = given.has("not_followed") ? given.getAsJsonObject("not_followed") : given;
+        JsonObject expected =
+                given.has("not_followed") && !named.adapter().follows ? given.getAsJsonObject("not_followed") : given;
         assertEquals(expected.getAsJsonArray("status"), statuses);
-        String second = client.token().authorization();
-        List<String> sent = new ArrayList<>();
-        for (JsonElement one : expected.getAsJsonArray("sent")) {
-            JsonObject call = one.getAsJsonObject();
-            assertEquals("api", call.get("to").getAsString());
-            String body = call.has("body") ? call.get("body").getAsString() : "";
-            String token = call.get("token").getAsString();
-            sent.add(call.get("path").getAsString() + " " + body + " " + (token.equals("first") ? first : second));
-        }
-        assertEquals(
-                sent,
-                servers.get("api").calls().stream()
-                        .map(call -> call.path() + " " + call.body() + " " + String.join(",", call.authorization()))
-                        .toList());
-        assertEquals(List.of(), servers.get("other").calls());
+        Map<String, String> tokens =
+                Map.of("first", first, "second", client.token().authorization(), "none", "none");
+        List<String> sent = StreamSupport.stream(expected.getAsJsonArray("sent").spliterator(), false)
+                .map(JsonElement::getAsJsonObject)
+                .map(call -> text(call, "to") + " " + text(call, "path") + " " + text(call, "body") + " "
+                        + tokens.get(text(call, "token")))
+                .toList();
+        assertEquals(sent, received());
     }
 
-    @Test
-    void noTokenIsSentInClearText() throws Exception {
-        JsonArray urls = shared().getAsJsonObject("clear_text").getAsJsonArray("rejected");
-        for (JsonElement url : urls) {
-            HttpRequest request =
-                    HttpRequest.newBuilder(URI.create(url.getAsString())).build();
-            assertThrows(
-                    IllegalArgumentException.class, () -> http.send(request, BodyHandlers.discarding()), url.toString());
-            assertThrows(
-                    CompletionException.class,
-                    () -> http.sendAsync(request, BodyHandlers.discarding()).join(),
-                    url.toString());
+    @ParameterizedTest
+    @EnumSource
+    void noTokenIsSentInClearText(Adapters adapter) throws Exception {
+        Adapters.Sender sender = adapter.with(client);
+        for (JsonElement url : shared().getAsJsonObject("clear_text").getAsJsonArray("rejected")) {
+            Adapters.Sent request = Adapters.Sent.get(url.getAsString());
+            IllegalArgumentException rejected =
+                    failure(IllegalArgumentException.class, () -> sender.send(request));
+            assertTrue(rejected.getMessage().startsWith("the token is not sent to "), rejected.getMessage());
         }
         assertEquals(0, client.counts().minted());
     }
 
-    @Test
-    void aLoopbackAddressGetsTheToken() throws Exception {
+    @ParameterizedTest
+    @EnumSource
+    void aLoopbackAddressGetsTheToken(Adapters adapter) throws Exception {
+        Adapters.Sender sender = adapter.with(client);
         for (JsonElement url : shared().getAsJsonObject("clear_text").getAsJsonArray("sent")) {
-            HttpRequest request =
-                    HttpRequest.newBuilder(URI.create(filled(url.getAsString()))).build();
-            assertEquals(200, http.send(request, BodyHandlers.discarding()).statusCode());
+            assertEquals(200, sender.send(Adapters.Sent.get(filled(url.getAsString()))));
+        }
+        String token = client.token().authorization();
+        for (ApiServer.Call call : servers.get("api").calls()) {
+            assertEquals(List.of(token), call.authorization());
         }
     }
 
-    private HttpRequest request(JsonObject call) {
-        HttpRequest.Builder request =
-                HttpRequest.newBuilder(URI.create(filled(call.get("url").getAsString())));
-        if (call.has("authorization")) {
-            request.header("Authorization", call.get("authorization").getAsString());
+    @ParameterizedTest
+    @EnumSource
+    void withoutATokenNothingIsSent(Adapters adapter) {
+        try (Client unconsented = sandbox.builder("docusign-jwt-unconsented").build()) {
+            Adapters.Sender sender = adapter.with(unconsented);
+            Adapters.Sent request = Adapters.Sent.get(servers.get("api").url("/"));
+            failure(ReauthorizeException.class, () -> sender.send(request));
         }
-        if (call.has("body")) {
-            String body = call.get("body").getAsString();
-            request.POST(call.has("stream")
-                    ? BodyPublishers.ofInputStream(
-                            () -> new ByteArrayInputStream(body.getBytes(StandardCharsets.UTF_8)))
-                    : BodyPublishers.ofString(body));
-        }
-        return request.build();
+        assertEquals(List.of(), servers.get("api").calls());
+    }
+
+    /** Returns what a call throws, or the cause of OkHttp's {@code IOException}. */
+    private static <T extends Throwable> T failure(Class<T> kind, Executable call) {
+        Exception failure = assertThrows(Exception.class, call);
+        return assertInstanceOf(kind, failure instanceof IOException ? failure.getCause() : failure);
+    }
+
+    private static Adapters.Sent request(String url, JsonObject call) {
+        return new Adapters.Sent(
+                URI.create(url),
+                call.has("body") ? text(call, "body") : null,
+                call.has("stream"),
+                call.has("authorization") ? text(call, "authorization") : null);
+    }
+
+    private Adapters.Sent request(JsonObject call) {
+        return request(filled(text(call, "url")), call);
+    }
+
+    /** Returns what both servers received, in order. */
+    private List<String> received() {
+        record Received(long number, String shown) {}
+        return servers.entrySet().stream()
+                .flatMap(server -> server.getValue().calls().stream()
+                        .map(call -> new Received(
+                                call.number(),
+                                server.getKey() + " " + call.path() + " " + call.body() + " "
+                                        + (call.authorization() == null
+                                                ? "none"
+                                                : String.join(",", call.authorization())))))
+                .sorted(Comparator.comparingLong(Received::number))
+                .map(Received::shown)
+                .toList();
+    }
+
+    private static String text(JsonObject object, String name) {
+        return object.has(name) ? object.get(name).getAsString() : "";
     }
 
     private String filled(String text) {
@@ -153,11 +177,11 @@ class AdapterTest {
                 .replace("{port}", String.valueOf(URI.create(api.url("/")).getPort()));
     }
 
-    /** A case, sent synchronously or asynchronously. */
-    record Named(JsonObject rules, boolean async) {
+    /** A case for an adapter. */
+    record Named(JsonObject rules, Adapters adapter) {
         @Override
         public String toString() {
-            return rules.get("name").getAsString() + (async ? ", asynchronously" : "");
+            return adapter + ": " + rules.get("name").getAsString();
         }
     }
 }

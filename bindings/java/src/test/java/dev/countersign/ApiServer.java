@@ -12,12 +12,15 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicLong;
 
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 
 /** A fake API on loopback, with scripted responses, that records requests. */
 final class ApiServer implements AutoCloseable {
+    private static final AtomicLong NUMBERS = new AtomicLong();
+
     private final HttpServer server;
     private final Deque<Scripted> responses = new ConcurrentLinkedDeque<>();
     private final List<Call> calls = new CopyOnWriteArrayList<>();
@@ -73,6 +76,7 @@ final class ApiServer implements AutoCloseable {
     private void handle(HttpExchange exchange) throws IOException {
         String body = new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8);
         calls.add(new Call(
+                NUMBERS.incrementAndGet(),
                 exchange.getRequestURI().getPath(), exchange.getRequestHeaders().get("Authorization"), body));
         Scripted response = responses.isEmpty() ? new Scripted(200, null, null, null) : responses.remove();
         if (response.after != null) {
@@ -111,8 +115,8 @@ final class ApiServer implements AutoCloseable {
         }
     }
 
-    /** A received request. */
-    record Call(String path, List<String> authorization, String body) {}
+    /** A received request, numbered among all servers. */
+    record Call(long number, String path, List<String> authorization, String body) {}
 
     private record Scripted(int status, String location, CountDownLatch after, String json) {}
 }
