@@ -49,5 +49,8 @@ eval "${install//DIR\/packages\/countersign-0.1.0.jar/\"\$jar\"}"
 quiet_maven compile org.apache.maven.plugins:maven-dependency-plugin:3.9.0:build-classpath -Dmdep.outputFile=classpath
 start_sandbox
 classpath=target/classes:$(cat classpath)
-COUNTERSIGN_CONFIG=$sandbox_dir/connections.toml java -cp "$classpath" Example
-with_server_stores "$sandbox_dir/connections.toml" java -cp "$classpath" Example
+run_example -cp "$classpath"
+with_server_stores "$sandbox_dir/connections.toml" java -Djavax.net.ssl.trustStore="$run/trust.p12" \
+    -Djavax.net.ssl.trustStorePassword=changeit -cp "$classpath" Example "$sandbox_url/oauth/userinfo"
+# As a module, with the program on the class path.
+run_example -p "${classpath#*:}" --add-modules dev.countersign -cp target/classes
