@@ -9,7 +9,8 @@ with_server_stores() {
     for url in redis://127.0.0.1:1 postgres://user:password@127.0.0.1:1/tokens; do
         sed "s#^store = .*#store = \"$url\"#" "$configuration" >"$configuration.store"
         grep -q "\"$url\"" "$configuration.store"
-        if ! said=$(COUNTERSIGN_CONFIG=$configuration.store "$@" 2>&1) && [[ $said != *"cannot be reached"* ]]; then
+        if ! said=$(COUNTERSIGN_CONFIG=$configuration.store "$@" 2>&1) &&
+            [[ $said != *"cannot be reached"* && $said != *"the connection to "*" failed"* ]]; then
             echo "the example fails with the store $url: $said" >&2
             return 1
         fi
