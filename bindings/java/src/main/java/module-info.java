@@ -10,6 +10,10 @@ module dev.countersign {
     requires static transitive reactor.core;
     requires static org.reactivestreams;
 
+    // JNA calls the methods of callbacks.
+    opens dev.countersign to
+            com.sun.jna;
+
     exports dev.countersign;
     exports dev.countersign.okhttp;
     exports dev.countersign.spring;
