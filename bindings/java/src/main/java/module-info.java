@@ -9,6 +9,7 @@ module dev.countersign {
     requires static transitive spring.core;
     requires static transitive reactor.core;
     requires static org.reactivestreams;
+    requires static transitive org.junit.jupiter.api;
 
     // JNA calls the methods of callbacks.
     opens dev.countersign to
@@ -17,4 +18,5 @@ module dev.countersign {
     exports dev.countersign;
     exports dev.countersign.okhttp;
     exports dev.countersign.spring;
+    exports dev.countersign.testing;
 }
