@@ -11,7 +11,14 @@ project="$(mktemp -d)"
 trap 'rm -rf "$project"' EXIT
 cd "$project"
 "${PYTHON:-python3}" -m venv venv
-venv/bin/pip install -q "$wheel"
+source venv/bin/activate
+mkdir -p DIR/packages
+cp "$wheel" DIR/packages
+# As the README says.
+install="$(sed -n '/^```sh/,/^```/s/^pip install /pip install -q /p' "$here/README.md")"
+[ -n "$install" ]
+eval "$install"
+pip install -q requests  # The adapter's.
 # The library must come from the wheel.
 unset COUNTERSIGN_LIB_DIR LD_LIBRARY_PATH
 venv/bin/python "$here/tests/readme.py"
