@@ -33,7 +33,7 @@ def main() -> None:
                 report("empty call", lib.csign_abi_version)
                 report("cached token", client.access_token)
                 report("cached token object", client.token)
-                asyncio.run(report_async(client))
+                asyncio.run(report_async(countersign.AsyncClient.sharing(client)))
         finally:
             sandbox.end()
 
@@ -44,7 +44,7 @@ def report(what: str, call: Callable[[], object]) -> None:
     tell(what, [seconds / number for seconds in timer.repeat(ROUNDS, number)])
 
 
-async def report_async(client: countersign.Client) -> None:
+async def report_async(client: countersign.AsyncClient) -> None:
     async def measure(what: str, call: Callable[[], Awaitable[object]]) -> None:
         number, rounds = 20_000, []
         for _ in range(ROUNDS):
@@ -54,9 +54,9 @@ async def report_async(client: countersign.Client) -> None:
             rounds.append((timeit.default_timer() - begun) / number)
         tell(what, rounds)
 
-    await measure("cached token, awaited", client.access_token_async)
-    await measure("cached token object, awaited", client.token_async)
-    await measure("cached token object, for a given time, awaited", lambda: client.token_async(1))
+    await measure("cached token, awaited", client.access_token)
+    await measure("cached token object, awaited", client.token)
+    await measure("cached token object, for a given time, awaited", lambda: client.token(1))
 
 
 def tell(what: str, rounds: list[float]) -> None:

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 import countersign
-from countersign import callbacks
+from countersign import _callbacks as callbacks
 
 sys.path.insert(0, str(Path(__file__).parent / "tests"))
 from sandbox import Sandbox
@@ -79,7 +79,7 @@ def once(
     shared.token()
     shared.access_token()
     if number % TOKENS_EVERY == 0:
-        assert client.token().value == shared.access_token()
+        assert client.token().access_token == shared.access_token()
     if number % 2:
         client.close()
 

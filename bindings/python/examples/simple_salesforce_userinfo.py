@@ -22,7 +22,7 @@ def salesforce(client: countersign.Client) -> Salesforce:
     session = requests.Session()
     # Replaces the header that Salesforce builds from session_id, which would keep the first token.
     session.auth = countersign.requests.Auth(client)
-    return Salesforce(session_id=token.value, instance_url=token.extra["instance_url"], session=session)
+    return Salesforce(session_id=token.access_token, instance_url=token.extra["instance_url"], session=session)
 
 
 def main(connection: str) -> None:

@@ -41,3 +41,8 @@ def api() -> Iterator[Api]:
 def client(connections: Path) -> Iterator[countersign.Client]:
     with countersign.Client.load("docusign-jwt", connections, store="memory") as made:
         yield made
+
+
+@pytest.fixture
+def async_client(connections: Path) -> countersign.AsyncClient:
+    return countersign.AsyncClient.load("docusign-jwt", connections, store="memory")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sandbox import Sandbox
 
+VENDOR = "https://account-d.docusign.com"
 README = Path(__file__).parents[1] / "README.md"
 
 
@@ -26,6 +27,8 @@ def examples() -> list[tuple[bool, str]]:
 
 def start(text: str, connections: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "COUNTERSIGN_CONFIG": connections, "BOLDSIGN_SECRET": "s3cret"}
+    # The example's API is the sandbox's.
+    environment["REQUESTS_CA_BUNDLE"] = str(Path(connections).with_name("ca.pem"))
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "example.py"
         program.write_text(text, "utf-8")
@@ -43,12 +46,14 @@ def run_all(sandbox: Sandbox) -> None:
     outputs = []
     for runs, text in examples():
         if runs:
-            outputs.append(run(text, sandbox.connections))
+            outputs.append(run(text.replace(VENDOR, sandbox.url), sandbox.connections))
         else:
             compile(text, str(README), "exec")
     assert "for signature impersonation\nthe API is at https://demo.docusign.net\n" in outputs[0]
     assert outputs[1] == "<countersign.Client>\n"
-    assert len(outputs) == 2
+    assert outputs[2] == "Alex Kim\n"
+    assert outputs[3] == ""
+    assert len(outputs) == 4
 
 
 def run_with_stores_on_servers(sandbox: Sandbox) -> None:

@@ -65,7 +65,7 @@ class Steps:
         return Seen()
 
     def take_counts(self, _: dict[str, Any]) -> Seen:
-        return Seen(dict(self.client.counts()))
+        return Seen(self.client.counts()._asdict())
 
     def take_advance(self, step: dict[str, Any]) -> Seen:
         self.sandbox.post("/_sandbox/clock", {"offset_s": self.maker.clock.advance(step["s"])})
@@ -93,7 +93,8 @@ class Steps:
         before = len(self.sandbox.log())
 
         async def give_up() -> float:
-            call = asyncio.ensure_future(self.client.token_async())
+            waiting = countersign.AsyncClient.sharing(self.client)
+            call = asyncio.ensure_future(waiting.token())
             begun = time.monotonic()
             while len(await asyncio.to_thread(self.sandbox.log)) == before:
                 if time.monotonic() - begun > 60:
@@ -142,9 +143,10 @@ class Steps:
                 try:
                     # Use both ways to get a token while the client is closed.
                     self.client.token() if number % 2 else self.client.access_token()
-                except countersign.UnexpectedError as error:
-                    if error.status != countersign.Status.CLOSED:
-                        wrong.append(repr(error))
+                except countersign.ClosedError:
+                    return
+                except countersign.Error as error:
+                    wrong.append(repr(error))
                     return
                 if first:
                     all_have_one.wait(30)
@@ -163,15 +165,14 @@ class Steps:
             raise Failed(f"calls ended with {wrong}")
         try:
             self.client.token()
-        except countersign.UnexpectedError as error:
-            if error.status == countersign.Status.CLOSED:
-                return Seen()
+        except countersign.ClosedError:
+            return Seen()
         raise Failed("a closed client returns a token or another error")
 
     def take_collect(self, step: dict[str, Any]) -> Seen:
         for number in range(step["rounds"]):
             own, other = self.client.token(), self.maker.client().token()
-            if own.value != other.value:
+            if own.access_token != other.access_token:
                 raise Failed(f"round {number}: another token")
             if number % 10 == 9:
                 gc.collect()
@@ -186,10 +187,12 @@ class Steps:
             "source": token.source,
             "token_type": token.token_type,
             "scope": token.scope,
-            "expires_in_about_s": None if expires_at is None else expires_at - self.maker.clock.now_s(),
-            "extra": token.extra,
+            "expires_in_about_s": None
+            if expires_at is None
+            else round(expires_at.timestamp()) - self.maker.clock.now_s(),
+            "extra": dict(token.extra),
         }
-        return Seen(facts, token.value)
+        return Seen(facts, token.access_token)
 
 
 def at_once(count: int, call: Callable[[int], Seen]) -> list[Seen]:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 import countersign
-from countersign import _library, errors
+from countersign import _errors as errors
+from countersign import _library
+from countersign._numbers import Status, Verdict
 from countersign._text import ERROR_OUT
 
 
@@ -18,7 +20,7 @@ def test_the_class_is_the_verdict(connections: Path) -> None:
         client.token()
     error = raised.value
     assert (error.kind, error.verdict, error.provider) == ("consent_required", "reauthorize", "docusign")
-    assert (error.status, error.http_status) == (countersign.Status.CONSENT_REQUIRED, 400)
+    assert (error._status, error.http_status) == (Status.CONSENT_REQUIRED, 400)
     assert error.url is not None
     assert error.url.startswith("https://127.0.0.1")
     assert error.retry_after_s is None
@@ -42,11 +44,17 @@ def test_errors_can_be_constructed() -> None:
 def test_a_status_without_an_error_object_is_a_failure() -> None:
     with pytest.raises(countersign.UnexpectedError) as raised:
         errors.check(4711, _library.ffi.new(ERROR_OUT))
-    assert raised.value.status == 4711
+    assert raised.value._status == 4711
 
 
 def test_every_verdict_has_a_class() -> None:
-    from countersign._numbers import Verdict
 
     assert set(errors.CLASSES) == set(Verdict)
     assert len(set(errors.CLASSES.values())) == len(Verdict)
+
+
+def test_only_errors_to_retry_are_retryable() -> None:
+    for verdict, subclass in errors.CLASSES.items():
+        word = Verdict(verdict).name.lower()
+        assert subclass("message", verdict=word).retryable == (subclass is countersign.RetryError)  # type: ignore[arg-type]
+    assert not countersign.Error("message").retryable

@@ -17,6 +17,7 @@ import pytest
 from sandbox import Sandbox
 
 import countersign
+from countersign._numbers import Status
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork"),
@@ -28,12 +29,12 @@ NAME = "boldsign-refresh"
 
 def live(connections: Path, store: str, inherited: countersign.Client | None, parent: Connection) -> None:
     """Run as a child: report the tokens of its own client, and wait until the parent ends it."""
-    reported = []
+    reported: list[str] = []
     if inherited is not None:
         try:
             reported.append(inherited.token().source)
         except countersign.Error as error:
-            reported.append(str(countersign.Status(error.status).name))
+            reported.append(str(Status(error._status).name))
     parent.recv()
     with countersign.Client.load(NAME, connections, store=store) as own:
         reported += [own.token().source, own.refresh().source]

@@ -13,7 +13,9 @@ import pytest
 from sandbox import Sandbox
 
 import countersign
-from countersign import _library, callbacks
+from countersign import _callbacks as callbacks
+from countersign import _library
+from countersign._numbers import Status
 
 SECRET = countersign.Key.from_secret(b"a secret of at least thirty-two bytes")
 
@@ -42,9 +44,9 @@ def test_a_string_is_signed_byte_for_byte() -> None:
 def test_a_changed_token_does_not_verify() -> None:
     token = SECRET.sign({"sub": "me"}, "HS256")
     other = countersign.Key.from_secret(b"another secret of thirty-two bytes")
-    with pytest.raises(countersign.UnexpectedError) as raised:
+    with pytest.raises(countersign.VerificationError) as raised:
         other.verify(token, "HS256")
-    assert (raised.value.kind, raised.value.status) == ("verification", countersign.Status.VERIFICATION)
+    assert (raised.value.kind, raised.value._status) == ("verification", Status.VERIFICATION)
 
 
 def test_a_key_from_a_signer_signs() -> None:
@@ -92,14 +94,22 @@ def test_a_signature_that_is_too_long_is_rejected() -> None:
 
 def test_describes_a_key(sandbox: Sandbox) -> None:
     info = countersign.Key.read_file(Path(sandbox.dir) / "docusign.pem").info()
-    assert (info["kind"], info["type"], info["bits"]) == ("private", "RSA", 2048)
+    assert (info.kind, info.type, info.bits) == ("private", "RSA", 2048)
 
 
 def test_the_error_says_what_is_wrong_with_a_key() -> None:
     with pytest.raises(countersign.FixConfigurationError) as raised:
         countersign.Key.read("-----BEGIN NONSENSE-----")
-    assert raised.value.status == countersign.Status.KEY
+    assert raised.value._status == Status.KEY
     assert raised.value.message
+
+
+def test_a_closed_key_is_wiped() -> None:
+    with countersign.Key.from_secret(b"a secret of at least thirty-two bytes") as key:
+        assert key.sign({"sub": "me"}, "HS256")
+    key.close()
+    with pytest.raises(countersign.ClosedError):
+        key.sign({"sub": "me"}, "HS256")
 
 
 def test_a_key_has_no_constructor() -> None:

@@ -26,3 +26,5 @@ def test_every_error_class_is_in_the_readme() -> None:
     text = readme.README.read_text("utf-8")
     for subclass in countersign.Error.__subclasses__():
         assert f"| `{subclass.__name__}` |" in text
+    for name in countersign.__all__:
+        assert name in text or not name.endswith("Error"), name

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import countersign
+from countersign._numbers import Status
 
 ROOT = Path(__file__).parents[3]
 
@@ -30,7 +31,7 @@ client_auth = ["basic"]
 
 
 def ids(registry: countersign.Registry) -> set[str]:
-    return {provider["id"] for provider in registry.providers()}
+    return {provider.id for provider in registry.providers()}
 
 
 def test_add_profile() -> None:
@@ -46,13 +47,13 @@ def test_add_profile() -> None:
         client_secret="s3cret",
         store="memory",
     )
-    assert client.counts()["minted"] == 0
+    assert client.counts().minted == 0
 
 
 def test_an_invalid_profile_is_rejected() -> None:
     with pytest.raises(countersign.FixConfigurationError) as raised:
         countersign.Registry().add_profile("id = 7")
-    assert raised.value.status == countersign.Status.SETTING
+    assert raised.value._status == Status.SETTING
 
 
 def test_repr_lists_the_providers() -> None:
@@ -75,7 +76,7 @@ def test_load_plugin_and_log(tmp_path: Path) -> None:
     include, source = os.environ["COUNTERSIGN_INCLUDE_DIR"], ROOT / "examples/plugins/xero/xero.c"
     subprocess.run(["cc", "-std=c99", "-shared", "-fPIC", "-I", include, "-o", plugin, source], check=True)
     plugin.chmod(0o700)
-    registry = countersign.Registry(log=lambda level, line: None, log_level="debug")
+    registry = countersign.Registry(log=lambda level, line: None)
     with pytest.raises(countersign.FixConfigurationError):
         registry.load_plugin(plugin, sha256="00" * 32)
     registry.load_plugin(plugin)

@@ -12,14 +12,17 @@ PROGRAM = """
 import countersign
 
 client = countersign.Client(provider="docusign", timeout_ms=5_000)
-value: str = client.token().value
+value: str = client.token().access_token
 wait: "float | None" = countersign.RetryError("busy").retry_after_s
 
 countersign.Client(privider="docusign")
 number: int = client.access_token()
 
-async def asked() -> str:
-    return await client.token_async()
+async def asked(source: countersign.AsyncClient) -> str:
+    return await source.token()
+
+countersign.Client(grant="jwt")
+source: countersign.TokenSource = client
 """
 
 
@@ -39,5 +42,5 @@ def test_types(tmp_path: Path) -> None:
     ]
     checked = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     errors = [line for line in checked.stdout.splitlines() if ": error:" in line]
-    assert [line.split(":")[1] for line in errors] == ["8", "9", "12"], checked.stdout
+    assert [line.split(":")[1] for line in errors] == ["8", "9", "12", "14"], checked.stdout
     assert 'did you mean "provider"?' in errors[0]

@@ -103,7 +103,6 @@ pub(crate) fn plugin() -> Result<Model, String> {
 }
 
 /// Returns the variants of another crate's enum, without numbers.
-#[cfg(test)]
 pub(crate) fn variants(path: &str, name: &str) -> Result<Vec<Value>, String> {
     let file = parse(&root().join(path))?;
     let mut enums = file.items.iter().filter_map(|item| match item {

@@ -1,11 +1,11 @@
 //! The low layer of Python: the functions for cffi and type checkers, numbers and settings.
 
-use countersign_core::SETTINGS;
+use countersign_core::{BasicEncoding, ClientAuth, GrantKind, Roots, SETTINGS};
 
-use heck::ToUpperCamelCase;
+use heck::{ToSnakeCase, ToUpperCamelCase};
 
 use super::fields::{Idiom, Kind, fields};
-use super::model::{Enum, Function, Model, Type};
+use super::model::{self, Enum, Function, Model, Type};
 use super::text::wrapped;
 use super::{File, banner, c};
 
@@ -25,6 +25,7 @@ pub(super) fn files(model: &Model) -> Result<Vec<File>, String> {
         file("_abi.pyi", format!("# {}\n\n{}", banner(), stubs(model))),
         file("_numbers.py", numbers(model)?),
         file("_settings.py", settings()),
+        file("_words.py", words(model)?),
         file("_details.py", details(model)),
     ])
 }
@@ -118,6 +119,7 @@ fn settings() -> String {
     let mut out = format!(
         "\"\"\"The settings of a connection. {}\"\"\"\n\nfrom __future__ import annotations\n\n\
          from os import PathLike\nfrom typing import TypedDict, Union\n\n\
+         from ._words import BasicEncoding, ClientAuth, GrantType, Roots\n\n\
          Path = Union[str, \"PathLike[str]\"]\n\n\n\
          class Settings(TypedDict, total=False):\n\
          \x20   \"\"\"A connection's settings, with the same names as in every language.\n\n\
@@ -136,6 +138,10 @@ fn settings() -> String {
         let kind = match name {
             _ if name.ends_with("_s") || name.ends_with("_ms") => "int | str",
             _ if name.ends_with("_file") => "Path",
+            "grant" => "GrantType",
+            "client_auth" => "ClientAuth",
+            "basic_encoding" => "BasicEncoding",
+            "roots" => "Roots",
             _ => "str",
         };
         add(name, kind, about.to_owned());
@@ -150,6 +156,68 @@ fn settings() -> String {
         }
     }
     out
+}
+
+/// The closed sets of words, as types.
+fn words(model: &Model) -> Result<String, String> {
+    let mut out = format!(
+        "\"\"\"Closed sets of words. {}\"\"\"\n\nfrom typing import Literal\n",
+        banner()
+    );
+    let mut add = |name: &str, about: &str, words: &[String]| {
+        let quoted: Vec<_> = words
+            .iter()
+            .map(|word| format!("    \"{word}\",\n"))
+            .collect();
+        out.push_str(&format!(
+            "\n#: {about}\n{name} = Literal[\n{}]\n",
+            quoted.concat()
+        ));
+    };
+    let mut kinds = vec!["usage".to_owned()];
+    let core = model::variants("crates/core/src/error/kind.rs", "ErrorKind")?;
+    kinds.extend(core.iter().map(|kind| kind.name.to_lowercase()));
+    add("Kind", "What failed: `Error.kind`.", &kinds);
+    for (name, about) in [
+        ("Verdict", "What to do about an error: `Error.verdict`."),
+        ("Source", "Where a call got its token from: `Token.source`."),
+        (
+            "Revocation",
+            "What happened to a token at the vendor: `Forgotten.revocation`.",
+        ),
+        (
+            "Change",
+            "What a `Listener` is told about a connection's token.",
+        ),
+        ("LogLevel", "How important a log line is."),
+    ] {
+        let found = model.enumeration(&name.to_snake_case())?;
+        let values: Vec<_> = found
+            .values
+            .iter()
+            .map(|value| value.name.to_lowercase())
+            .collect();
+        add(name, about, &values);
+    }
+    let all = |words: &[&str]| {
+        words
+            .iter()
+            .map(|&word| word.to_owned())
+            .collect::<Vec<_>>()
+    };
+    let grants: Vec<_> = GrantKind::ALL.iter().map(|one| one.as_str()).collect();
+    add("GrantType", "The setting `grant`.", &all(&grants));
+    let ways: Vec<_> = ClientAuth::ALL.iter().map(|one| one.as_str()).collect();
+    add("ClientAuth", "The setting `client_auth`.", &all(&ways));
+    let encodings: Vec<_> = BasicEncoding::ALL.iter().map(|one| one.as_str()).collect();
+    add(
+        "BasicEncoding",
+        "The setting `basic_encoding`.",
+        &all(&encodings),
+    );
+    let roots: Vec<_> = Roots::ALL.iter().map(|one| one.as_str()).collect();
+    add("Roots", "The setting `roots`.", &all(&roots));
+    Ok(out)
 }
 
 /// Formats a docstring, on one line if it fits.
@@ -194,6 +262,8 @@ fn details(model: &Model) -> String {
         let getter = format!("lib.csign_error_{}", field.name);
         let name = match field.kind {
             Kind::Millis => format!("{}_s", field.bare()),
+            // A number of the C ABI: `kind` and the exception's class say the same in Python.
+            Kind::Status => format!("_{}", field.name),
             _ => field.name.to_owned(),
         };
         let text = format!("borrowed({getter}(error, ffi.NULL))");
@@ -205,9 +275,12 @@ fn details(model: &Model) -> String {
             }
             Kind::Verdict => {
                 let value = format!("borrowed(lib.csign_verdict_name({getter}(error))) or \"\"");
-                ("str", "\"unexpected\"", value)
+                ("Verdict", "\"unexpected\"", value)
             }
-            Kind::Text => ("str", "\"internal\"", format!("{text} or \"\"")),
+            Kind::Text => {
+                let kind = if name == "kind" { "Kind" } else { "str" };
+                (kind, "\"internal\"", format!("{text} or \"\""))
+            }
             Kind::OptionalText => ("str | None", "None", text),
             Kind::Number => ("int | None", "None", format!("{getter}(error) or None")),
             Kind::Millis => {
@@ -231,7 +304,7 @@ fn details(model: &Model) -> String {
         "\"\"\"The fields of an error. {}\"\"\"\n\nfrom __future__ import annotations\n\n\
          from typing import TYPE_CHECKING, Any\n\n\
          from ._library import ffi, lib\nfrom ._numbers import Status\nfrom ._text import borrowed\n\n\
-         if TYPE_CHECKING:\n    from ._abi import Pointer\n\n\n\
+         if TYPE_CHECKING:\n    from ._abi import Pointer\n    from ._words import Kind, Verdict\n\n\n\
          class ErrorDetails(Exception):\n    \"\"\"The fields of an error. They never contain a secret.\"\"\"\n{attributes}\n\
          \x20   def __init__(\n        self,\n        message: str,\n        *,\n{parameters}    ) -> None:\n\
          \x20       super().__init__(message)\n{kept}\n\n\

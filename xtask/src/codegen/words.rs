@@ -15,7 +15,7 @@ const DESCRIBED: &[&str] = &[
     "bindings/node/README.md",
     "bindings/node/src/error.ts",
     "bindings/python/README.md",
-    "bindings/python/src/countersign/errors.py",
+    "bindings/python/src/countersign/_errors.py",
 ];
 
 #[test]

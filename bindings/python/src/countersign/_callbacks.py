@@ -8,17 +8,20 @@ whoever waits for a request holds the client.
 from __future__ import annotations
 
 import logging
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
-from . import token as tokens
+from . import _token as tokens
+from ._errors import check
 from ._library import ffi, lib
-from ._numbers import Change, LogLevel
+from ._numbers import Change as ChangeNumber
+from ._numbers import LogLevel as LogLevelNumber
 from ._text import ERROR_OUT, given
-from .errors import check
+from ._words import Change
 
 if TYPE_CHECKING:
     from ._abi import Pointer
@@ -26,12 +29,12 @@ if TYPE_CHECKING:
 #: Called for each change of the token with `"obtained"`, `"rotated"` or `"forgotten"`, and the new
 #: token or None. It is called after the change is stored and before any caller gets the token. It
 #: must not call the client.
-Listener = Callable[[str, Optional[tokens.Token]], None]
+Listener = Callable[[Change, Optional[tokens.Token]], None]
 #: Returns the time: milliseconds since 1970-01-01 UTC, and milliseconds since boot, including
 #: sleep. It must not call the client.
 Clock = Callable[[], "tuple[int, int]"]
-#: A logger, or a function that is called with the level ("error", "warn", "info", "debug") and the
-#: line.
+#: A logger, whose level when the client is built decides what is logged, or a function that is
+#: called with the level ("error", "warn", "info" or "debug") and the line.
 Log = Union[logging.Logger, Callable[[str, str], None]]
 
 #: Logs exceptions of a clock, log or listener, which have no caller to be raised to.
@@ -68,14 +71,24 @@ def set_signer(config: Pointer, signer: Signer) -> Host:
     return host
 
 
-def set_log(function: Callable[..., int], taker: Pointer, log: Log, level: str) -> Host:
-    most = getattr(LogLevel, level.upper(), None)
-    if most is None:
-        raise ValueError(f"log_level is {level!r}: pass error, warn, info or debug")
-    host, user_data = lent(to_logger(log) if isinstance(log, logging.Logger) else log)
+def set_log(function: Callable[..., int], taker: Pointer, log: Log | None) -> Host | None:
     error = ffi.new(ERROR_OUT)
-    check(function(taker, most, LOG, user_data, DESTROY, error), error)
+    if log is None:
+        # Shared by all clients and never freed.
+        check(function(taker, level_of(COMPLAINTS), LOG, DEFAULT_LOG[1], ffi.NULL, error), error)
+        return None
+    host, user_data = lent(to_logger(log) if isinstance(log, logging.Logger) else log)
+    check(function(taker, level_of(log), LOG, user_data, DESTROY, error), error)
     return host
+
+
+def level_of(log: Log) -> int:
+    """Return the most verbose level to ask the library for, because each line takes the GIL."""
+    if not isinstance(log, logging.Logger):
+        return LogLevelNumber.INFO
+    levels = ((logging.DEBUG, LogLevelNumber.DEBUG), (logging.INFO, LogLevelNumber.INFO))
+    enabled = (number for level, number in levels if log.isEnabledFor(level))
+    return next(enabled, LogLevelNumber.WARN)
 
 
 def to_logger(logger: logging.Logger) -> Callable[[str, str], None]:
@@ -107,6 +120,29 @@ def lent(call: Callable[..., Any]) -> tuple[Host, Pointer]:
     user_data = ffi.new_handle(weakref.ref(host))
     KEPT[address(user_data)] = user_data
     return host, user_data
+
+
+def permanent(call: Callable[..., Any]) -> tuple[Host, Pointer]:
+    """Like `lent`, for a callback that is never freed."""
+    host = Host(call)
+    return host, ffi.new_handle(weakref.ref(host))
+
+
+DEFAULT_LOG = permanent(to_logger(COMPLAINTS))
+
+
+def settle(end: float) -> None:
+    """Wait until the library has dropped the callbacks of freed clients, at most until a time.
+
+    A thread of the library that calls Python while the interpreter ends would abort the process.
+    """
+    while time.monotonic() < end and any(map(is_ownerless, list(KEPT.values()))):
+        time.sleep(0.001)
+
+
+def is_ownerless(user_data: Pointer) -> bool:
+    kept = ffi.from_handle(user_data)
+    return isinstance(kept, weakref.ref) and kept() is None
 
 
 @contextmanager
@@ -165,7 +201,7 @@ def SIGN(user_data: Pointer, message: Pointer, length: int, out: Pointer, capaci
 def LOG(user_data: Pointer, level: int, line: Pointer, length: int) -> None:
     host = found(user_data)
     if host is not None:
-        word = LogLevel(level).name.lower() if level in set(LogLevel) else "debug"
+        word = LogLevelNumber(level).name.lower() if level in set(LogLevelNumber) else "debug"
         host.call(word, bytes(ffi.buffer(line, length)).decode("utf-8", "replace"))
 
 
@@ -182,7 +218,7 @@ def CLOCK(user_data: Pointer, unix_ms: Pointer, boot_ms: Pointer) -> int:
 def CHANGE(user_data: Pointer, change: int, token: Pointer) -> None:
     host = found(user_data)
     if host is not None:
-        word = Change(change).name.lower() if change in set(Change) else "unknown"
+        word = ChangeNumber(change).name.lower() if change in set(ChangeNumber) else "unknown"
         host.call(word, tokens.read(token) if token else None)
 
 

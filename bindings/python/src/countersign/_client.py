@@ -2,43 +2,42 @@
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import copy
 import functools
 import json
 import os
-import threading
 import time
 import weakref
 import webbrowser
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, NoReturn, TypeVar, cast
 
-from . import callbacks
-from . import token as tokens
+from . import _callbacks as callbacks
+from . import _token as tokens
+from ._config import Config, Value
+from ._errors import Error, check, failure, read
 from ._library import ffi, lib
-from ._numbers import Counter, Revocation, Status
+from ._login import LOGIN_OUT, Login
+from ._numbers import Counter, Status
+from ._numbers import Revocation as RevocationNumber
+from ._records import Counts, Event, Forgotten, event, instant
+from ._registry import Registry
 from ._text import ERROR_OUT, LENGTH_OUT, TEXT_OUT, given, taken
-from .config import Config, Value
-from .errors import Error, check, failure, read
-from .login import LOGIN_OUT, Login
-from .registry import Registry
-from .token import Token
+from ._token import Token
+from ._waiting import Waiters, wait
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ._abi import Pointer
     from ._settings import Settings
+    from ._words import Revocation
 
 T = TypeVar("T")
 TOKEN_OUT = ffi.typeof("csign_token **")
-
-#: The number of threads per client that wait for the library on behalf of asyncio. Further calls
-#: queue.
-ASYNC_THREADS = 4
 
 #: How long `close` and the exit of the process wait for requests in flight: a little more than the
 #: default of timeout_ms.
@@ -46,15 +45,6 @@ DRAIN_S = 35.0
 
 #: The clients that are drained when the process exits.
 LIVE: weakref.WeakSet[Client] = weakref.WeakSet()
-
-
-class Forgotten(NamedTuple):
-    """The result of `Client.forget`."""
-
-    #: "revoked", "not_offered" (the vendor has no revocation), "nothing_held" or "failed".
-    revocation: str
-    #: Why the vendor did not revoke the token, if `revocation` is "failed".
-    reason: Error | None
 
 
 class Client:
@@ -67,6 +57,9 @@ class Client:
     mapping, which can also have the vendors' own settings (`{"extra.account_id": "..."}`). Calls
     release the GIL and return within five times the setting timeout_ms plus 60 s.
 
+    The client logs to `log`, which defaults to the logger "countersign". The logger's level when
+    the client is built decides what is logged. A function gets the levels up to info.
+
     `name` identifies the connection's tokens in a store. It is required if the store outlives the
     process.
 
@@ -76,7 +69,7 @@ class Client:
     ...                 client_id="my-app", client_secret="s3cret", store="memory")
     >>> client
     <countersign.Client>
-    >>> client.counts()["minted"]
+    >>> client.counts().minted
     0
     """
 
@@ -90,7 +83,6 @@ class Client:
         signer: callbacks.Signer | None = None,
         clock: callbacks.Clock | None = None,
         log: callbacks.Log | None = None,
-        log_level: str = "info",
         on_change: callbacks.Listener | None = None,
         **more: Unpack[Settings],
     ) -> None:
@@ -98,7 +90,7 @@ class Client:
         if name is not None:
             config.name(name)
         config.set({**(settings or {}), **more})
-        config.host(signer, clock, log, log_level, on_change)
+        config.host(signer, clock, log, on_change)
         self._open(config, registry, name or "")
 
     @classmethod
@@ -112,7 +104,6 @@ class Client:
         signer: callbacks.Signer | None = None,
         clock: callbacks.Clock | None = None,
         log: callbacks.Log | None = None,
-        log_level: str = "info",
         on_change: callbacks.Listener | None = None,
         **more: Unpack[Settings],
     ) -> Client:
@@ -127,7 +118,7 @@ class Client:
         config = Config()
         config.load(name, path)
         config.set({**(settings or {}), **more})
-        config.host(signer, clock, log, log_level, on_change)
+        config.host(signer, clock, log, on_change)
         client = cls.__new__(cls)
         client._open(config, registry, name)
         return client
@@ -146,21 +137,30 @@ class Client:
         self._registry = registry
         self._buffers: list[Buffer] = []
         self._last: Held | None = None
-        self._threads: tuple[int, ThreadPoolExecutor] | None = None
+        self._waiters = Waiters(name)
         LIVE.add(self)
 
-    def token(self, min_valid_s: float = 0) -> Token:
+    def token(self, min_valid_s: float = 0, *, timeout: float | None = None) -> Token:
         """Return a token that is valid for at least `min_valid_s` seconds; 0 means the setting min_valid_s.
 
         This is the cached token, the stored one, or a new one from a request that concurrent
         callers share.
 
-        Raises one of Error's subclasses, by its verdict.
+        Raises one of Error's subclasses, by its verdict, and TimedOutError if there is no token
+        within `timeout` seconds. All calls that wait have this argument. It ends the wait, not the
+        request, and a later call gets the result.
         """
-        return self._token(lib.csign_client_token, milliseconds(min_valid_s))
+        least = milliseconds(min_valid_s)
+        if timeout is not None:
+            fresh = self._given(lib.csign_client_peek, least)
+            if fresh is not None:
+                return fresh
+        return self._within(timeout, lambda: self._token(lib.csign_client_token, least))
 
-    def access_token(self, min_valid_s: float = 0) -> str:
+    def access_token(self, min_valid_s: float = 0, *, timeout: float | None = None) -> str:
         """Return the access token string. Like `token`, but faster. The string is a secret."""
+        if timeout is not None:
+            return self.token(min_valid_s, timeout=timeout).access_token
         # _copied, inlined: this is the most frequent call, and each Python call in it is
         # noticeable.
         handle = self._handle
@@ -182,45 +182,21 @@ class Client:
         failure(status, error)
         return self._copied(copy_token, least)
 
-    async def token_async(self, min_valid_s: float = 0) -> Token:
-        """Like `token`, for asyncio: a cached token is returned at once, anything else waits on another thread.
-
-        If the task is cancelled, it ends at once. The request continues in the library, and the
-        next caller gets its result.
-        """
-        fresh = self._given(lib.csign_client_peek, milliseconds(min_valid_s))
-        return await self._on_thread(self.token, min_valid_s) if fresh is None else fresh
-
-    async def access_token_async(self, min_valid_s: float = 0) -> str:
-        """Like `access_token`, for asyncio: see `token_async`."""
-        if min_valid_s:
-            return (await self.token_async(min_valid_s)).value
-        return self._copied(lib.csign_client_peek_token) or await self._on_thread(self.access_token)
-
-    def refresh(self) -> Token:
+    def refresh(self, *, timeout: float | None = None) -> Token:
         """Request a new token now, even if the current one is still valid.
 
         If that fails and the current token is still valid, return the current one.
         """
-        return self._token(lib.csign_client_refresh)
+        return self._within(timeout, lambda: self._token(lib.csign_client_refresh))
 
-    async def refresh_async(self) -> Token:
-        """Like `refresh`, for asyncio: see `token_async`."""
-        return await self._on_thread(self.refresh)
-
-    def invalidate(self, access_token: str | Token) -> None:
+    def invalidate(self, access_token: str | Token, /, *, timeout: float | None = None) -> None:
         """Report an access token that an API rejected with 401. The client doesn't return it again.
 
         If the token has been replaced in the meantime, the newer one stays valid.
         """
-        value = access_token.value if isinstance(access_token, Token) else access_token
-        error = ffi.new(ERROR_OUT)
+        value = access_token.access_token if isinstance(access_token, Token) else access_token
         self._last = None
-        self._check(lib.csign_client_invalidate(self._used(), *given(value), error), error)
-
-    async def invalidate_async(self, access_token: str | Token) -> None:
-        """Like `invalidate`, for asyncio, because the store may use the network."""
-        await self._on_thread(self.invalidate, access_token)
+        self._within(timeout, lambda: self._call(lib.csign_client_invalidate, *given(value)))
 
     def start_login(self, redirect_uri: str = "") -> Login:
         """Start a login, for programs with their own web server.
@@ -232,7 +208,7 @@ class Client:
         self._check(lib.csign_client_start_login(self._used(), *given(redirect_uri), out, error), error)
         return Login._owning(out)
 
-    def complete_login(self, login: Login, callback: str) -> Token:
+    def complete_login(self, login: Login, callback: str, *, timeout: float | None = None) -> Token:
         """Complete a login: validate the callback, exchange the code once, and store the tokens.
 
         `callback` is the URL that the browser was redirected to, or just its query.
@@ -240,13 +216,10 @@ class Client:
         Raises ReauthorizeError of kind "callback" if the callback does not belong to this login, or
         if the user denied access.
         """
-        return self._token(lib.csign_client_complete_login, login._handle, *given(callback))
+        complete = lib.csign_client_complete_login
+        return self._within(timeout, lambda: self._token(complete, login._handle, *given(callback)))
 
-    async def complete_login_async(self, login: Login, callback: str) -> Token:
-        """Like `complete_login`, for asyncio: for the route of the callback."""
-        return await self._on_thread(self.complete_login, login, callback)
-
-    def login(self, open: Callable[[str], Any] = webbrowser.open, *, port: int = 0, timeout_s: float = 300) -> Token:
+    def login(self, open: Callable[[str], Any] = webbrowser.open, *, port: int = 0, timeout: float = 300) -> Token:
         """Run a complete login on this machine (RFC 8252).
 
         Start a loopback server for the setting redirect_uri, call `open` with the login's URL, and
@@ -256,31 +229,14 @@ class Client:
         Raises ReauthorizeError of kind "callback" if there was no callback until the timeout, or if
         the user denied access. An exception of `open` is raised as is.
         """
-        return self._login_begun(open, port, timeout_s).result()
+        return self._login_begun(open, port, timeout).result()
 
-    async def login_async(
-        self, open: Callable[[str], Any] = webbrowser.open, *, port: int = 0, timeout_s: float = 300
-    ) -> Token:
-        """Like `login`, for asyncio. `open` is called on another thread."""
-        return await asyncio.wrap_future(self._login_begun(open, port, timeout_s))
-
-    def _login_begun(self, open: Callable[[str], Any], port: int, timeout_s: float) -> Future[Token]:
+    def _login_begun(self, open: Callable[[str], Any], port: int, timeout: float) -> Future[Token]:
         opened = callbacks.Host(open)
-        timeout_ms = milliseconds(timeout_s)
-        waiting: Future[Token] = Future()
-
-        def wait() -> None:
-            if not waiting.set_running_or_notify_cancel():
-                return
-            try:
-                waiting.set_result(self._login(opened, port, timeout_ms))
-            except BaseException as raised:
-                waiting.set_exception(raised)
-
+        call = functools.partial(self._login, opened, port, milliseconds(timeout))
         # On another thread, because Ctrl-C would not interrupt this one while the library waits. On
         # a daemon thread, because the process need not wait for a login that is not completed.
-        threading.Thread(target=wait, name=f"countersign-{self._name}-login", daemon=True).start()
-        return waiting
+        return self._waiters.apart("login", call, daemon=True)
 
     def _login(self, opened: callbacks.Host, port: int, timeout_ms: int) -> Token:
         with callbacks.lent_to_login(opened) as user_data:
@@ -298,19 +254,16 @@ class Client:
         """
         return self._text(lib.csign_client_consent_url).decode("utf-8")
 
-    def identity(self) -> dict[str, str]:
+    def identity(self, *, timeout: float | None = None) -> dict[str, str]:
         """Return the user that the token is for and the API's URL.
 
         These are the members of the token response, and the vendor's userinfo, which is requested
         once and stored.
         """
-        return cast("dict[str, str]", json.loads(self._text(lib.csign_client_identity)))
+        read = self._within(timeout, lambda: self._text(lib.csign_client_identity))
+        return cast("dict[str, str]", json.loads(read))
 
-    async def identity_async(self) -> dict[str, str]:
-        """Like `identity`, for asyncio."""
-        return await self._on_thread(self.identity)
-
-    def forget(self, *, force: bool = False) -> Forgotten:
+    def forget(self, *, force: bool = False, timeout: float | None = None) -> Forgotten:
         """Revoke the grant at the vendor and delete its tokens from memory and the store.
 
         If the vendor can't be reached or rejects the revocation ("failed"), the tokens stay stored,
@@ -318,12 +271,14 @@ class Client:
         and the next call retries the revocation. A login replaces them. With `force`, the tokens
         are deleted even if the vendor did not revoke the grant.
         """
+        return self._within(timeout, lambda: self._forget(force))
+
+    def _forget(self, force: bool) -> Forgotten:
         forget = lib.csign_client_force_forget if force else lib.csign_client_forget
         revocation, reason = ffi.new("csign_revocation *"), ffi.new(ERROR_OUT)
-        error = ffi.new(ERROR_OUT)
         self._last = None
-        self._check(forget(self._used(), revocation, reason, error), error)
-        word = Revocation(revocation[0]).name.lower() if revocation[0] in set(Revocation) else "unknown"
+        self._call(forget, revocation, reason)
+        word = cast("Revocation", RevocationNumber(revocation[0]).name.lower())
         if not reason[0]:
             return Forgotten(word, None)
         try:
@@ -331,65 +286,44 @@ class Client:
         finally:
             lib.csign_error_free(reason[0])
 
-    async def forget_async(self, *, force: bool = False) -> Forgotten:
-        """Like `forget`, for asyncio."""
-        return await self._on_thread(self.forget, force=force)
-
-    def counts(self) -> dict[str, int]:
-        """Return the client's counters.
-
-        `hits` (cached tokens, except by `access_token`), `adopted` (tokens from the store),
-        `minted`, `refreshed`, `waits` and `failures`.
-        """
-        handle, count, error = self._used(), ffi.new("uint64_t *"), ffi.new(ERROR_OUT)
-        counts = {}
+    def counts(self) -> Counts:
+        """Return the client's counters."""
+        count, counts = ffi.new("uint64_t *"), {}
         for counter in Counter:
-            self._check(lib.csign_client_count(handle, counter, count, error), error)
+            self._call(lib.csign_client_count, counter, count)
             counts[counter.name.lower()] = int(count[0])
-        return counts
+        return Counts(**{name: counts[name] for name in Counts._fields})
 
-    def events(self) -> list[dict[str, Any]]:
+    def events(self, *, timeout: float | None = None) -> list[Event]:
         """Return the recent history of the connection's grant, oldest first.
 
-        It says who refreshed the grant, when, and the result. It contains no tokens.
+        It says who refreshed the grant, when, and the result.
         """
-        return cast("list[dict[str, Any]]", json.loads(self._text(lib.csign_client_events)))
+        read = self._within(timeout, lambda: self._text(lib.csign_client_events))
+        return [event(each) for each in json.loads(read)]
 
-    async def events_async(self) -> list[dict[str, Any]]:
-        """Like `events`, for asyncio, because the store may use the network."""
-        return await self._on_thread(self.events)
-
-    def refresh_token_expires_at(self) -> int | None:
-        """Return when the stored refresh token expires, in seconds since 1970.
+    def refresh_token_expires_at(self, *, timeout: float | None = None) -> datetime | None:
+        """Return when the stored refresh token expires.
 
         A person must log in again before then, unless a refresh returns a new one. None if the
         vendor didn't say, or if no refresh token is stored.
         """
-        seconds, error = ffi.new("int64_t *"), ffi.new(ERROR_OUT)
-        self._check(lib.csign_client_refresh_token_expires_at(self._used(), seconds, error), error)
-        return None if seconds[0] < 0 else int(seconds[0])
+        seconds = ffi.new("int64_t *")
+        self._within(timeout, lambda: self._call(lib.csign_client_refresh_token_expires_at, seconds))
+        return None if seconds[0] < 0 else instant(int(seconds[0]))
 
-    async def refresh_token_expires_at_async(self) -> int | None:
-        """Like `refresh_token_expires_at`, for asyncio, because the store may use the network."""
-        return await self._on_thread(self.refresh_token_expires_at)
-
-    def check_saved(self) -> None:
+    def check_saved(self, *, timeout: float | None = None) -> None:
         """Raise the store's error if the last token could not be stored and is only in memory.
 
         The token isn't lost while the process runs, and each call for a token tries to store it
         again.
         """
-        error = ffi.new(ERROR_OUT)
-        self._check(lib.csign_client_check_saved(self._used(), error), error)
-
-    async def check_saved_async(self) -> None:
-        """Like `check_saved`, for asyncio."""
-        await self._on_thread(self.check_saved)
+        self._within(timeout, lambda: self._call(lib.csign_client_check_saved))
 
     def close(self) -> None:
         """Close the client and wipe its secrets. Threads may still be using it.
 
-        Later calls raise UnexpectedError with `status` CLOSED, and so do calls that have not sent a
+        Later calls raise ClosedError, and so do calls that have not sent a
         request. Wait for a request that was sent, so that its result is stored. The client may be
         closed more than once.
 
@@ -404,18 +338,13 @@ class Client:
         self._closed = failure(lib.csign_client_token(handle, 0, out, error), error)
         self._handle = self._last = None
         drained = failure_of(lib.csign_client_drain, handle, milliseconds(DRAIN_S))
-        if self._threads is not None and self._threads[0] == os.getpid():
-            self._threads[1].shutdown(wait=False)
+        self._waiters.shutdown()
         while self._buffers:
             self._buffers.pop().wipe()
-        if drained is not None and drained.status not in HARMLESS_AT_CLOSE:
+        if drained is not None and drained._status not in HARMLESS_AT_CLOSE:
             raise drained
 
-    async def close_async(self) -> None:
-        """Like `close`, for asyncio."""
-        await self._apart("close", self.close)
-
-    def drain(self, timeout_s: float = DRAIN_S) -> None:
+    def drain(self, timeout: float = DRAIN_S) -> None:
         """Wait for requests in flight, and start no new ones. Call it before the process exits.
 
         Afterwards, the client still returns a cached token. Anything else raises RetryError of kind
@@ -424,18 +353,7 @@ class Client:
         Raises RetryError of kind "busy" if a request is still in flight after the timeout, and the
         store's error if a new token could not be stored.
         """
-        error = ffi.new(ERROR_OUT)
-        self._check(lib.csign_client_drain(self._used(), milliseconds(timeout_s), error), error)
-
-    async def drain_async(self, timeout_s: float = DRAIN_S) -> None:
-        """Like `drain`, for asyncio."""
-        await self._apart("drain", self.drain, timeout_s)
-
-    async def __aenter__(self) -> Client:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close_async()
+        self._call(lib.csign_client_drain, milliseconds(timeout))
 
     def __enter__(self) -> Client:
         return self
@@ -511,6 +429,10 @@ class Client:
         self._check(function(self._used(), out, error), error)
         return taken(out)
 
+    def _call(self, function: Callable[..., int], *arguments: Any) -> None:
+        error = ffi.new(ERROR_OUT)
+        self._check(function(self._used(), *arguments, error), error)
+
     def _check(self, status: int, error: Pointer) -> None:
         if status:
             self._raise(status, error)
@@ -522,36 +444,18 @@ class Client:
             self._raise_closed()
         raise raised
 
-    async def _apart(self, what: str, call: Callable[..., T], *arguments: Any) -> T:
-        """Run a call on its own thread, so that it doesn't queue behind the calls that it waits for."""
-        waiting: Future[T] = Future()
-
-        def run() -> None:
-            try:
-                waiting.set_result(call(*arguments))
-            except BaseException as raised:
-                waiting.set_exception(raised)
-
-        threading.Thread(target=run, name=f"countersign-{self._name}-{what}").start()
-        return await asyncio.shield(asyncio.wrap_future(waiting))
-
-    async def _on_thread(self, call: Callable[..., T], *arguments: Any, **named: Any) -> T:
-        return await asyncio.wrap_future(self._submit(functools.partial(call, *arguments, **named)))
+    def _within(self, timeout: float | None, call: Callable[[], T]) -> T:
+        """Wait for a call, at most until its timeout."""
+        return call() if timeout is None else wait(self._submit(call), timeout)
 
     def _submit(self, call: Callable[[], T]) -> Future[T]:
+        """Run a call on a thread of the client."""
         self._used()
         try:
-            return self._pool().submit(call)
-        except RuntimeError:  # The pool was shut down, because another thread has closed the client.
+            return self._waiters.submit(call)
+        except RuntimeError:  # Another thread has closed the client.
             self._used()
             raise
-
-    def _pool(self) -> ThreadPoolExecutor:
-        # A forked child has the object but not its threads. At exit, the process waits for the
-        # threads, so that a new refresh token is stored.
-        if self._threads is None or self._threads[0] != os.getpid():
-            self._threads = os.getpid(), ThreadPoolExecutor(ASYNC_THREADS, f"countersign-{self._name}")
-        return self._threads[1]
 
 
 @atexit.register
@@ -563,6 +467,7 @@ def drain_all() -> None:
     end = time.monotonic() + DRAIN_S
     for handle in handles:
         failure_of(lib.csign_client_drain, handle, milliseconds(max(0.0, end - time.monotonic())))
+    callbacks.settle(end)
 
 
 def failure_of(function: Callable[..., int], *arguments: Any) -> Error | None:

@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Union
 
-from . import callbacks
+from . import _callbacks as callbacks
+from ._errors import check
 from ._library import ffi, lib
 from ._text import ERROR_OUT, given
-from .errors import check
 
 if TYPE_CHECKING:
     from ._abi import Pointer
@@ -52,15 +52,15 @@ class Config:
         signer: callbacks.Signer | None,
         clock: callbacks.Clock | None,
         log: callbacks.Log | None,
-        log_level: str,
         on_change: callbacks.Listener | None,
     ) -> None:
         if signer is not None:
             self.hosts.append(callbacks.set_signer(self.handle, signer))
         if clock is not None:
             self.hosts.append(callbacks.set_clock(self.handle, clock))
-        if log is not None:
-            self.hosts.append(callbacks.set_log(lib.csign_config_set_log, self.handle, log, log_level))
+        own_log = callbacks.set_log(lib.csign_config_set_log, self.handle, log)
+        if own_log is not None:
+            self.hosts.append(own_log)
         if on_change is not None:
             self.hosts.append(callbacks.set_listener(self.handle, on_change))
 

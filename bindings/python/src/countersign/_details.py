@@ -10,18 +10,19 @@ from ._text import borrowed
 
 if TYPE_CHECKING:
     from ._abi import Pointer
+    from ._words import Kind, Verdict
 
 
 class ErrorDetails(Exception):
     """The fields of an error. They never contain a secret."""
 
-    status: int
+    _status: int
     """The status of the failed call."""
 
-    verdict: str
+    verdict: Verdict
     """What to do about the error."""
 
-    kind: str
+    kind: Kind
     """The kind of error, such as "consent_required", or "usage" if the API was used incorrectly. The same in every
     language.
     """
@@ -62,9 +63,9 @@ class ErrorDetails(Exception):
         self,
         message: str,
         *,
-        status: int = Status.INTERNAL,
-        verdict: str = "unexpected",
-        kind: str = "internal",
+        _status: int = Status.INTERNAL,
+        verdict: Verdict = "unexpected",
+        kind: Kind = "internal",
         hint: str | None = None,
         setting: str | None = None,
         http_status: int | None = None,
@@ -76,7 +77,7 @@ class ErrorDetails(Exception):
         provider: str | None = None,
     ) -> None:
         super().__init__(message)
-        self.status = status
+        self._status = _status
         self.verdict = verdict
         self.kind = kind
         self.message = message
@@ -93,10 +94,10 @@ class ErrorDetails(Exception):
 
 def read_details(error: Pointer) -> dict[str, Any]:
     """Reads the fields of a library error."""
-    status = lib.csign_error_status(error)
+    _status = lib.csign_error_status(error)
     retry_after_ms = lib.csign_error_retry_after_ms(error)
     return {
-        "status": Status(status) if status in set(Status) else status,
+        "_status": Status(_status) if _status in set(Status) else _status,
         "verdict": borrowed(lib.csign_verdict_name(lib.csign_error_verdict(error))) or "",
         "kind": borrowed(lib.csign_error_kind(error, ffi.NULL)) or "",
         "message": borrowed(lib.csign_error_message(error, ffi.NULL)) or "",

@@ -21,6 +21,11 @@ class Error(ErrorDetails):
     None.
     """
 
+    @property
+    def retryable(self) -> bool:
+        """Whether the same call may succeed later, after `retry_after_s` if that is not None."""
+        return self.verdict == "retry"
+
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})" if self.hint else self.message
 
@@ -33,6 +38,10 @@ class Error(ErrorDetails):
 
 class RetryError(Error):
     """Try again, after the wait that the error gives, if any: `retry_after_s`."""
+
+
+class TimedOutError(RetryError, TimeoutError):
+    """The `timeout` of a call ended its wait. The request goes on, and a later call gets its result."""
 
 
 class ReauthorizeError(Error):
@@ -49,6 +58,18 @@ class OutcomeUnknownError(Error):
 
 class UnexpectedError(Error):
     """An unreadable response, a signature that does not verify, a wrong call, or a bug."""
+
+
+class VerificationError(UnexpectedError):
+    """A signed token does not verify. It may have come from anybody: don't trust it."""
+
+
+class UsageError(UnexpectedError):
+    """The program has made a wrong call."""
+
+
+class ClosedError(UsageError, RuntimeError):
+    """The client is closed."""
 
 
 CLASSES: dict[int, type[Error]] = {
@@ -70,7 +91,7 @@ def failure(status: int, error: Pointer) -> Error:
     """Return the exception for a failed call, and free the library's error."""
     pointer = error[0]
     if not pointer:
-        return UnexpectedError(f"libcountersign failed with {borrowed(lib.csign_status_name(status))}", status=status)
+        return UnexpectedError(f"libcountersign failed with {borrowed(lib.csign_status_name(status))}", _status=status)
     error[0] = ffi.NULL
     try:
         return read(pointer)
@@ -79,7 +100,8 @@ def failure(status: int, error: Pointer) -> Error:
 
 
 def read(pointer: Pointer) -> Error:
-    made = CLASSES.get(lib.csign_error_verdict(pointer), UnexpectedError)(**read_details(pointer))
+    details = read_details(pointer)
+    made = class_of(lib.csign_error_verdict(pointer), details["kind"], details["_status"])(**details)
     cause = lib.csign_error_cause(pointer)
     if cause:
         # The exception of a callback. The library keeps it as long as the error.
@@ -87,6 +109,25 @@ def read(pointer: Pointer) -> Error:
     return made
 
 
+def class_of(verdict: int, kind: str, status: int) -> type[Error]:
+    """Return the most specific class."""
+    if status == Status.CLOSED:
+        return ClosedError
+    specific = {"usage": UsageError, "verification": VerificationError}
+    return specific.get(kind) or CLASSES.get(verdict, UnexpectedError)
+
+
 def usage(message: str, hint: str) -> Error:
     """Return the exception for a wrong call that this package detects."""
-    return UnexpectedError(message, status=Status.BAD_ARGUMENT, kind="usage", hint=hint)
+    return UsageError(message, _status=Status.BAD_ARGUMENT, kind="usage", hint=hint)
+
+
+def timed_out(timeout: float) -> Error:
+    """Return the exception for a call whose time is over."""
+    return TimedOutError(
+        f"the call did not end within its timeout of {timeout:g} s",
+        verdict="retry",
+        kind="busy",
+        hint="call again later: the request goes on, and its result is kept",
+        _status=Status.BUSY,
+    )

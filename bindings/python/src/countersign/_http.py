@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
-from .errors import usage
+from ._errors import usage
 
 
 def check_target(scheme: str, host: str) -> None:
-    """Raise UnexpectedError of kind "usage" if the token would be sent in clear text."""
+    """Raise UsageError if the token would be sent in clear text."""
     if scheme.lower() == "https" or (scheme.lower() == "http" and is_loopback(host)):
         return
     raise usage(

@@ -6,12 +6,13 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from . import callbacks
+from . import _callbacks as callbacks
+from ._errors import ClosedError, check
 from ._library import ffi, lib
+from ._records import KeyInfo, key_info
 from ._text import ERROR_OUT, LENGTH_OUT, TEXT_OUT, given, taken
-from .errors import check
 
 if TYPE_CHECKING:
     from ._abi import Pointer
@@ -22,11 +23,12 @@ KEY_OUT = ffi.typeof("csign_key **")
 class Key:
     """A private or public key, a certificate, a JWK Set, or a key that stays in a device.
 
-    A key is immutable, and any number of threads may use it. It is wiped when it is collected.
+    A key is immutable, and any number of threads may use it. It is wiped when it is collected, or
+    when it is closed, by `close` or at the end of a `with` block.
     """
 
-    __slots__ = ("_handle", "_host")
-    _handle: Pointer
+    __slots__ = ("_host", "_open")
+    _open: Pointer | None
     _host: callbacks.Host | None
 
     def __init__(self) -> None:
@@ -74,7 +76,7 @@ class Key:
     @classmethod
     def _owning(cls, out: Pointer, host: callbacks.Host | None = None) -> Key:
         key = cls.__new__(cls)
-        key._handle = ffi.gc(out[0], lib.csign_key_free)
+        key._open = ffi.gc(out[0], lib.csign_key_free)
         key._host = host
         return key
 
@@ -120,17 +122,34 @@ class Key:
         This uses the given algorithm or, if that is empty, the key's, but never the token's (RFC
         8725). It doesn't check times or the audience.
 
-        Raises UnexpectedError of kind "verification" if the token does not verify.
+        Raises VerificationError if the token does not verify.
         """
         out, error = ffi.new(TEXT_OUT), ffi.new(ERROR_OUT)
         check(lib.csign_key_verify(self._handle, *given(algorithm), *given(token), out, error), error)
         return taken(out)
 
-    def info(self) -> dict[str, Any]:
-        """Describe the key: `kind`, `type`, `bits`, `algorithms`, `jwk_thumbprint` and more."""
+    def info(self) -> KeyInfo:
+        """Describe the key."""
         out, error = ffi.new(TEXT_OUT), ffi.new(ERROR_OUT)
         check(lib.csign_key_info(self._handle, out, error), error)
-        return cast("dict[str, Any]", json.loads(taken(out)))
+        return key_info(json.loads(taken(out)))
+
+    def close(self) -> None:
+        """Wipe the key. It can't be used afterwards. It may be closed more than once."""
+        # Calls in progress hold the handle as well, and the last one frees it.
+        self._open = None
+
+    def __enter__(self) -> Key:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def _handle(self) -> Pointer:
+        if self._open is None:
+            raise ClosedError("the key is closed", kind="usage", hint="read the key again")
+        return self._open
 
     def __repr__(self) -> str:
         return "<countersign.Key>"

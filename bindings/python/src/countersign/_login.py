@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ._errors import check
 from ._library import ffi, lib
 from ._text import ERROR_OUT, TEXT_OUT, borrowed, given, taken
-from .errors import check
 
 if TYPE_CHECKING:
     from ._abi import Pointer

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
-from . import callbacks
+from . import _callbacks as callbacks
+from ._errors import check
 from ._library import ffi, lib
+from ._records import Provider, provider
 from ._text import ERROR_OUT, TEXT_OUT, given, taken
-from .errors import check
 
 if TYPE_CHECKING:
     from ._abi import Pointer
@@ -24,13 +25,15 @@ class Registry:
     __slots__ = ("_handle", "_host")
     _handle: Pointer
 
-    def __init__(self, *, log: callbacks.Log | None = None, log_level: str = "info") -> None:
-        """Create a registry with the built-in providers. `log` receives the log messages of plugins."""
+    def __init__(self, *, log: callbacks.Log | None = None) -> None:
+        """Create a registry with the built-in providers.
+
+        `log` receives the log messages of plugins. It defaults to the logger "countersign".
+        """
         out, error = ffi.new("csign_registry **"), ffi.new(ERROR_OUT)
         check(lib.csign_registry_new(out, error), error)
         self._handle = ffi.gc(out[0], lib.csign_registry_free)
-        set_log = lib.csign_registry_set_log
-        self._host = None if log is None else callbacks.set_log(set_log, self._handle, log, log_level)
+        self._host = callbacks.set_log(lib.csign_registry_set_log, self._handle, log)
 
     def add_profile(self, toml: str) -> None:
         """Add a provider that a profile in TOML describes.
@@ -53,11 +56,11 @@ class Registry:
         error = ffi.new(ERROR_OUT)
         check(lib.csign_registry_load_plugin(self._handle, *given(os.fspath(path)), *given(sha256), error), error)
 
-    def providers(self) -> list[dict[str, Any]]:
-        """Return the providers: `id`, `name`, `documentation`, `environments`, `grants`, `extra` of each."""
+    def providers(self) -> list[Provider]:
+        """Return the providers that clients can use with this registry."""
         out, error = ffi.new(TEXT_OUT), ffi.new(ERROR_OUT)
         check(lib.csign_registry_providers(self._handle, out, error), error)
-        return cast("list[dict[str, Any]]", json.loads(taken(out)))
+        return [provider(read) for read in json.loads(taken(out))]
 
     def __repr__(self) -> str:
-        return f"<countersign.Registry {[provider['id'] for provider in self.providers()]}>"
+        return f"<countersign.Registry {[each.id for each in self.providers()]}>"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from os import PathLike
 from typing import TypedDict, Union
 
+from ._words import BasicEncoding, ClientAuth, GrantType, Roots
+
 Path = Union[str, "PathLike[str]"]
 
 
@@ -21,7 +23,7 @@ class Settings(TypedDict, total=False):
     environment: str | None
     """the vendor's deployment, such as demo or production"""
 
-    grant: str | None
+    grant: GrantType | None
     """how a token is requested: jwt-bearer, authorization-code, refresh-token or client-credentials"""
 
     client_id: str | None
@@ -36,10 +38,10 @@ class Settings(TypedDict, total=False):
     client_secret_env: str | None
     """the environment variable with the app's secret"""
 
-    client_auth: str | None
+    client_auth: ClientAuth | None
     """how the app authenticates: none, basic, post, private_key_jwt or client_secret_jwt"""
 
-    basic_encoding: str | None
+    basic_encoding: BasicEncoding | None
     """raw or rfc6749: whether id and secret are form-encoded in Basic"""
 
     private_key: str | None
@@ -109,7 +111,7 @@ class Settings(TypedDict, total=False):
     ca_only: str | None
     """true to trust only the certificates in ca_file"""
 
-    roots: str | None
+    roots: Roots | None
     """the roots to trust: bundled or system"""
 
     proxy: str | None

@@ -4,93 +4,80 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Callable, NoReturn
+from typing import TYPE_CHECKING, Any, Callable, cast
 
 from ._library import lib
-from ._numbers import Source
+from ._numbers import Source as SourceNumber
+from ._records import instant
 from ._text import NULL, string
 
 if TYPE_CHECKING:
     from ._abi import Pointer
+    from ._words import Source
 
-SOURCES: dict[int, str] = {source.value: source.name.lower() for source in Source}
+SOURCES = {source.value: cast("Source", source.name.lower()) for source in SourceNumber}
 
 
+@dataclass(frozen=True, repr=False)
 class Token:
     """An access token. It is immutable, and `repr` and `str` show no secret.
 
+    Two tokens are equal if they have the same members, wherever they came from.
+
     Python's strings can't be wiped: the library wipes its own copies, but not this one.
+
+    >>> Token("secret", scope="read")
+    <countersign.Token token_type='Bearer' expires_at=None scope='read' source='minted'>
     """
 
-    __slots__ = ("_extra_json", "authorization", "expires_at", "scope", "source", "token_type", "value")
-
     #: The access token string. It is a secret: don't log it.
-    value: str
+    access_token: str
+    #: The token type as the vendor sent it, nearly always "Bearer".
+    token_type: str = "Bearer"
+    #: When the token expires, in UTC. None if the vendor doesn't say.
+    expires_at: datetime | None = None
+    #: The granted scopes, separated by spaces. None if the vendor doesn't say.
+    scope: str | None = None
+    #: The vendor's additional members, such as `instance_url`.
+    extra: Mapping[str, str] = field(default_factory=dict, hash=False)
+    #: Where this call got the token from: "minted", "refreshed", "cache" or "store".
+    source: Source = field(default="minted", compare=False)
     #: The value of the HTTP `Authorization` header, nearly always "Bearer ..." (RFC 6750). It is a
     #: secret.
-    authorization: str
-    #: The token type as the vendor sent it, nearly always "Bearer".
-    token_type: str
-    #: When the token expires, in seconds since 1970-01-01 UTC. None if the vendor doesn't say.
-    expires_at: int | None
-    #: The granted scopes, separated by spaces. None if the vendor doesn't say.
-    scope: str | None
-    #: Where this call got the token from: "minted", "refreshed", "cache" or "store".
-    source: str
+    authorization: str = field(default="", compare=False)
 
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(f"a Token is immutable: `{name}` cannot be set")
+    def __post_init__(self) -> None:
+        # A frozen dataclass sets its own fields like this.
+        object.__setattr__(self, "extra", MappingProxyType(dict(self.extra)))
+        if not self.authorization:
+            object.__setattr__(self, "authorization", f"{self.token_type} {self.access_token}")
 
-    def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"a Token is immutable: `{name}` cannot be deleted")
-
-    @property
-    def access_token(self) -> str:
-        """The access token string, under its OAuth name. It is a secret."""
-        return self.value
-
-    @property
-    def extra(self) -> Mapping[str, str]:
-        """The vendor's additional members, such as `instance_url`."""
-        return MappingProxyType(json.loads(self._extra_json))
-
-    _extra_json: str
-
-    # For pickle and copy, which would set attributes otherwise.
+    # A MappingProxyType can't be pickled or copied.
     def __reduce__(self) -> tuple[Callable[..., Token], tuple[Any, ...]]:
-        return made, tuple(getattr(self, name) for name in Token.__slots__)
+        fields = {**vars(self), "extra": dict(self.extra)}
+        return Token, tuple(fields[name] for name in Token.__dataclass_fields__)
 
     def __repr__(self) -> str:
         return (
-            f"<countersign.Token type={self.token_type!r} expires_at={self.expires_at} scope={self.scope!r} "
+            f"<countersign.Token token_type={self.token_type!r} expires_at={self.expires_at} scope={self.scope!r} "
             f"source={self.source!r}>"
         )
-
-
-def made(*fields: Any) -> Token:
-    """Return a token with these fields, in the order of its slots."""
-    token = Token.__new__(Token)
-    for set_field, field in zip(SET_FIELDS, fields):
-        set_field(token, field)
-    return token
-
-
-# A slot's descriptor bypasses __setattr__.
-SET_FIELDS = [getattr(Token, name).__set__ for name in Token.__slots__]
 
 
 def read(pointer: Pointer) -> Token:
     """Copy a `csign_token` without taking ownership."""
     expires_at, scope = expires_at_of(pointer), scope_of(pointer, NULL)
-    return made(
-        string(extra_json_of(pointer, NULL)).decode(),
-        string(authorization_of(pointer, NULL)).decode(),
-        None if expires_at < 0 else expires_at,
-        string(scope).decode() if scope else None,
-        SOURCES.get(source_of(pointer), "unknown"),
-        string(type_of(pointer, NULL)).decode(),
-        string(value_of(pointer, NULL)).decode(),
+    return Token(
+        access_token=string(value_of(pointer, NULL)).decode(),
+        token_type=string(type_of(pointer, NULL)).decode(),
+        expires_at=None if expires_at < 0 else instant(expires_at),
+        scope=string(scope).decode() if scope else None,
+        extra=json.loads(string(extra_json_of(pointer, NULL))),
+        source=SOURCES.get(source_of(pointer), "minted"),
+        authorization=string(authorization_of(pointer, NULL)).decode(),
     )
 
 

@@ -1,7 +1,7 @@
 """An adapter for httpx: it adds a client's token to requests, and gets a new one after a 401.
 
 httpx.Client(auth=countersign.httpx.Auth(client))
-httpx.AsyncClient(auth=countersign.httpx.Auth(client))
+httpx.AsyncClient(auth=countersign.httpx.AsyncAuth(async_client))
 """
 
 from __future__ import annotations
@@ -11,47 +11,62 @@ from collections.abc import AsyncGenerator, Generator
 import httpx
 
 from ._http import check_target
-from .client import Client
-from .token import Token
+from ._source import AsyncTokenSource, TokenSource
+from ._token import Token
 
-__all__ = ["Auth"]
+__all__ = ["AsyncAuth", "Auth"]
 
 
 class Auth(httpx.Auth):
-    """An `auth` for httpx's synchronous client, and for its asynchronous client with asyncio.
+    """An `auth` for `httpx.Client`.
 
     If the API responds with 401, this invalidates the rejected token and repeats the request once
     with another one, unless its body is a stream or multipart files. The second response goes to
     the caller, whatever it is. httpx removes the token from a redirect to another origin, whose
     response then doesn't affect the token.
 
-    Requests raise what `Client.token` raises, and UnexpectedError of kind "usage" for a plain http
-    URL of another machine, because the token is not sent in clear text.
+    Requests raise what the source's `token` raises, and UsageError for a plain http URL of another
+    machine, because the token is not sent in clear text.
     """
 
-    def __init__(self, client: Client) -> None:
-        self.client = client
+    def __init__(self, source: TokenSource) -> None:
+        self.source = source
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         check_target(request.url.scheme, request.url.host)
-        token = self.client.token()
+        token = self.source.token()
         response = yield signed(request, token)
         if rejected(response, token):
-            self.client.invalidate(token)
+            self.source.invalidate(token)
             if can_be_sent_again(request):
-                other = self.client.token()
-                if other.value != token.value:
+                other = self.source.token()
+                if other.access_token != token.access_token:
                     yield signed(request, other)
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        raise TypeError("httpx.AsyncClient needs countersign.httpx.AsyncAuth, with an AsyncClient")
+        yield request  # It is a generator.
+
+
+class AsyncAuth(httpx.Auth):
+    """An `auth` for `httpx.AsyncClient`, under asyncio or trio. It does what `Auth` does."""
+
+    def __init__(self, source: AsyncTokenSource) -> None:
+        self.source = source
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        raise TypeError("httpx.Client needs countersign.httpx.Auth, with a Client")
+        yield request  # It is a generator.
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         check_target(request.url.scheme, request.url.host)
-        token = await self.client.token_async()
+        token = await self.source.token()
         response = yield signed(request, token)
         if rejected(response, token):
-            await self.client.invalidate_async(token)
+            await self.source.invalidate(token)
             if can_be_sent_again(request):
-                other = await self.client.token_async()
-                if other.value != token.value:
+                other = await self.source.token()
+                if other.access_token != token.access_token:
                     yield signed(request, other)
 
 

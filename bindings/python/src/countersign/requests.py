@@ -16,8 +16,8 @@ from requests.utils import rewind_body
 from urllib3.util import parse_url
 
 from ._http import check_target
-from .client import Client
-from .token import Token
+from ._source import TokenSource
+from ._token import Token
 
 __all__ = ["Auth"]
 
@@ -30,33 +30,33 @@ class Auth(AuthBase):
     whatever it is. requests removes the token from a redirect to another origin, whose response
     then doesn't affect the token.
 
-    Requests raise what `Client.token` raises, and UnexpectedError of kind "usage" for a plain http
-    URL of another machine, because the token is not sent in clear text.
+    Requests raise what the source's `token` raises, and UsageError for a plain http URL of another
+    machine, because the token is not sent in clear text.
     """
 
-    def __init__(self, client: Client) -> None:
-        self.client = client
+    def __init__(self, source: TokenSource) -> None:
+        self.source = source
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         target = parse_url(request.url or "")
         check_target(target.scheme or "", target.host or "")
-        token = self.client.token()
+        token = self.source.token()
         request.headers["Authorization"] = token.authorization
-        request.register_hook("response", Retry(self.client, token).on_response)  # type: ignore[no-untyped-call]
+        request.register_hook("response", Retry(self.source, token).on_response)  # type: ignore[no-untyped-call]
         return request
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Auth) and other.client is self.client
+        return isinstance(other, Auth) and other.source is self.source
 
     def __hash__(self) -> int:
-        return hash(self.client)
+        return hash(self.source)
 
 
 class Retry:
     """Repeats a request if the API rejects its token."""
 
-    def __init__(self, client: Client, token: Token) -> None:
-        self.client = client
+    def __init__(self, source: TokenSource, token: Token) -> None:
+        self.source = source
         self.token = token
 
     def on_response(self, response: requests.Response, **send: Any) -> requests.Response:
@@ -65,7 +65,7 @@ class Retry:
         # token.
         if response.status_code != 401 or asked.headers.get("Authorization") != self.token.authorization:
             return response
-        self.client.invalidate(self.token)
+        self.source.invalidate(self.token)
         if not can_be_sent_again(asked):
             return response
         again = asked.copy()
@@ -74,8 +74,8 @@ class Retry:
                 rewind_body(again)
         except UnrewindableBodyError:
             return response
-        token = self.client.token()
-        if token.value == self.token.value:
+        token = self.source.token()
+        if token.access_token == self.token.access_token:
             return response
         _ = response.content  # Read to the end, so that the connection can be reused.
         response.close()
