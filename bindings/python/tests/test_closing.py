@@ -123,3 +123,18 @@ def test_the_exit_waits_for_a_refresh_that_was_sent(server: HeldServer, tmp_path
             server.released.set()
         assert process.wait(20) == 0
     assert stored(server, tmp_path) == ("rotated", 1)
+
+
+FREED = """
+import sys, countersign
+
+countersign.Client.load("docusign-jwt", sys.argv[1], store="memory", on_change=lambda change, token: None).token()
+"""
+
+
+def test_the_exit_waits_until_callbacks_are_dropped(connections: Path) -> None:
+    for _ in range(3):
+        run = subprocess.run(
+            [sys.executable, "-c", FREED, str(connections)], capture_output=True, text=True, timeout=60
+        )
+        assert (run.returncode, run.stderr) == (0, "")
