@@ -65,8 +65,7 @@ pub(crate) fn secret_of(bytes: &[u8], path: &Path, what: &str) -> Result<Secret,
         );
     }
     let text = text_of(bytes, path, what)?;
-    let text = text.expose().trim_start_matches('\u{feff}');
-    Ok(Secret::from(text.trim_end_matches(['\r', '\n'])))
+    Ok(Secret::from(trusted::secret_in(text.expose())))
 }
 
 /// Parses a file as a JWK or JWK Set, if it is one.

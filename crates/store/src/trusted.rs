@@ -37,6 +37,21 @@ pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     Ok(bytes)
 }
 
+/// Returns the secret in the text of a file, without what editors add: a byte order mark, and line
+/// breaks at the end.
+///
+/// # Example
+///
+/// ```
+/// use countersign_store::trusted::secret_in;
+///
+/// assert_eq!(secret_in("\u{feff}pass phrase\r\n"), "pass phrase");
+/// ```
+pub fn secret_in(text: &str) -> &str {
+    let text = text.trim_start_matches('\u{feff}');
+    text.trim_end_matches(['\r', '\n'])
+}
+
 /// Opens a file for reading, with the checks of [`read`].
 ///
 /// # Errors

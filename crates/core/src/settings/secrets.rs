@@ -79,9 +79,7 @@ fn read_secret(key: &str, path: &Path) -> Result<Secret, Error> {
             _ => Err(reject("is not UTF-8 text")),
         };
     };
-    // Most editors add a line feed, and some a byte order mark. Neither is part of the secret.
-    let text = text.trim_start_matches('\u{feff}');
-    Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
+    Ok(Secret::new(trusted::secret_in(text)))
 }
 
 /// Reads a file that a setting names, unless other users can write it.

@@ -385,8 +385,7 @@ fn read_password(file: &str) -> Result<Secret, Error> {
     let unusable = |why: String| rejected(format!("`store`: password_file {file} {why}"));
     let bytes = read_trusted(Path::new(file), unusable)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| unusable("is not UTF-8 text".into()))?;
-    let text = text.trim_start_matches('\u{feff}');
-    let password = text.trim_end_matches(['\r', '\n']);
+    let password = trusted::secret_in(text);
     match password.is_empty() {
         true => Err(unusable("is empty".into())),
         false => Ok(Secret::new(password)),
