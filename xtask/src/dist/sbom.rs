@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{cargo, root};
@@ -36,7 +37,7 @@ pub(super) fn describe(subject: &Subject<'_>) -> Result<String, String> {
     }
     let lock = fs::read_to_string(root().join("Cargo.lock")).map_err(|error| error.to_string())?;
     let release = line("release: ")?;
-    let sbom = assemble(subject, &cargo::output(&tree)?, &checksums(&lock), release)?;
+    let sbom = assemble(subject, &cargo::output(&tree)?, &checksums(&lock)?, release)?;
     Ok(format!("{sbom:#}\n"))
 }
 
@@ -155,19 +156,24 @@ fn parse(tree: &str) -> Result<BTreeMap<Id, Crate>, String> {
     Ok(crates)
 }
 
+#[derive(Deserialize)]
+struct Lock {
+    package: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    version: String,
+    checksum: Option<String>,
+}
+
 /// Returns the SHA-256 of each crate that Cargo.lock has one for.
-fn checksums(lock: &str) -> BTreeMap<Id, String> {
-    let packages = lock.split("[[package]]").skip(1);
-    packages
-        .filter_map(|package| {
-            let member = |name: &str| {
-                let mut lines = package.lines();
-                let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(" = \""));
-                value.map(|value| value.trim_end_matches('"').to_owned())
-            };
-            Some(((member("name")?, member("version")?), member("checksum")?))
-        })
-        .collect()
+fn checksums(lock: &str) -> Result<BTreeMap<Id, String>, String> {
+    let lock: Lock = toml::from_str(lock).map_err(|error| format!("Cargo.lock: {error}"))?;
+    let packages = lock.package.into_iter();
+    let known = packages.filter_map(|it| Some(((it.name, it.version), it.checksum?)));
+    Ok(known.collect())
 }
 
 #[cfg(test)]
@@ -202,7 +208,7 @@ dependencies = [
  \"cfg-if\",
 ]
 ";
-        let sbom = assemble(&LIBRARY, tree, &checksums(lock), "1.95.0").unwrap();
+        let sbom = assemble(&LIBRARY, tree, &checksums(lock).unwrap(), "1.95.0").unwrap();
         let names = |list: &Value, member: &str| -> Vec<_> {
             let list = list.as_array().unwrap().iter();
             list.map(|item| item[member].as_str().unwrap().to_owned())
