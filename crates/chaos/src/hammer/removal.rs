@@ -9,7 +9,7 @@ use super::{Run, lock, now_ms};
 use crate::Place;
 use crate::tenants::GRANTS;
 
-/// Counts what was removed.
+/// What was removed.
 #[derive(Default)]
 pub(super) struct Removals {
     /// Lock files and spare files; in a database, all leases together.
