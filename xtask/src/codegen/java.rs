@@ -385,10 +385,16 @@ const IDIOM: Idiom = Idiom {
     start_login: "{@link Client#startLogin()}",
 };
 
+/// Returns the fields of an exception. They include no status: the kind says the same.
+fn exception_fields(model: &Model) -> impl Iterator<Item = Field<'_>> {
+    fields(model).filter(|field| field.kind != Kind::Status)
+}
+
 fn component(field: &Field<'_>) -> (&'static str, String) {
     let kind = match field.kind {
         Kind::Status | Kind::Number => "int",
         Kind::Verdict => "Verdict",
+        Kind::Text if field.name == "kind" => "ErrorKind",
         Kind::Text | Kind::OptionalText => "String",
         Kind::Millis => "Duration",
     };
@@ -398,14 +404,14 @@ fn component(field: &Field<'_>) -> (&'static str, String) {
 fn details(model: &Model) -> String {
     let (mut components, mut read) = (Vec::new(), Vec::new());
     let mut bare = Vec::new();
-    for field in fields(model) {
+    for field in exception_fields(model) {
         let (kind, name) = component(&field);
         components.push(format!("        {kind} {name}"));
         let getter = format!("csign_error_{}", field.name);
         read.push(match field.kind {
-            Kind::Status => name.clone(),
             Kind::Verdict => format!("Verdict.of(abi.{getter}(error))"),
-            Kind::Number => format!("abi.{getter}(error)"),
+            Kind::Status | Kind::Number => format!("abi.{getter}(error)"),
+            Kind::Text if name == "kind" => format!("ErrorKind.of(text.read(abi::{getter}))"),
             Kind::Text | Kind::OptionalText => format!("text.read(abi::{getter})"),
             Kind::Millis => format!("millis(abi.{getter}(error))"),
         });
@@ -419,11 +425,11 @@ fn details(model: &Model) -> String {
     format!(
         "import java.io.Serializable;\nimport java.time.Duration;\nimport java.util.function.LongBinaryOperator;\n\n\
          /** The fields of an error. Absent ones are null or 0. */\nrecord Details(\n{})\n        implements Serializable \
-         {{\n    /** Reads the fields of a library error. */\n    static Details read(Abi abi, Frame frame, int status, \
-         long error) {{\n        long length = frame.slot();\n        Text text = function -> \
+         {{\n    /** Reads the fields of a library error. */\n    static Details read(Abi abi, Frame frame, long error) \
+         {{\n        long length = frame.slot();\n        Text text = function -> \
          frame.borrowed(function.applyAsLong(error, length), length);\n        return new Details(\n                \
-         {});\n    }}\n\n    /** Creates the fields of an error of this package. */\n    static Details bare(int status, Verdict \
-         verdict, String kind, String message, String hint) {{\n        return new Details(\n                {});\n    \
+         {});\n    }}\n\n    /** Creates the fields of an error of this package. */\n    static Details bare(Verdict \
+         verdict, ErrorKind kind, String message, String hint) {{\n        return new Details(\n                {});\n    \
          }}\n\n    private static Duration millis(long millis) {{\n        return millis < 0 ? null : \
          Duration.ofMillis(millis);\n    }}\n\n    /** Reads one text of the error. */\n    private interface \
          Text {{\n        String read(LongBinaryOperator function);\n    }}\n}}\n",
@@ -441,16 +447,13 @@ fn error_fields(model: &Model) -> String {
          /** The fields of the error. */\n    final Details details;\n\n    ErrorFields(Details details) {\n        \
          super(details.message());\n        this.details = details;\n    }\n",
     );
-    for field in fields(model) {
-        // An exception has getMessage(), and the status is the kind in other words.
-        if field.kind == Kind::Status || field.name == "message" {
-            continue;
-        }
+    // An exception has getMessage().
+    for field in exception_fields(model).filter(|field| field.name != "message") {
         let (_, name) = component(&field);
         let own = format!("details.{name}()");
         let (kind, value) = match field.kind {
             Kind::Status | Kind::Verdict => ("Verdict", own),
-            Kind::Text if name == "kind" => ("ErrorKind", format!("ErrorKind.of({own})")),
+            Kind::Text if name == "kind" => ("ErrorKind", own),
             Kind::Text => ("String", own),
             Kind::OptionalText => ("Optional<String>", format!("Optional.ofNullable({own})")),
             Kind::Number => {

@@ -7,9 +7,8 @@ import java.util.function.LongBinaryOperator;
 
 /** The fields of an error. Absent ones are null or 0. */
 record Details(
-        int status,
         Verdict verdict,
-        String kind,
+        ErrorKind kind,
         String message,
         String hint,
         String setting,
@@ -22,13 +21,12 @@ record Details(
         String provider)
         implements Serializable {
     /** Reads the fields of a library error. */
-    static Details read(Abi abi, Frame frame, int status, long error) {
+    static Details read(Abi abi, Frame frame, long error) {
         long length = frame.slot();
         Text text = function -> frame.borrowed(function.applyAsLong(error, length), length);
         return new Details(
-                status,
                 Verdict.of(abi.csign_error_verdict(error)),
-                text.read(abi::csign_error_kind),
+                ErrorKind.of(text.read(abi::csign_error_kind)),
                 text.read(abi::csign_error_message),
                 text.read(abi::csign_error_hint),
                 text.read(abi::csign_error_setting),
@@ -42,9 +40,8 @@ record Details(
     }
 
     /** Creates the fields of an error of this package. */
-    static Details bare(int status, Verdict verdict, String kind, String message, String hint) {
+    static Details bare(Verdict verdict, ErrorKind kind, String message, String hint) {
         return new Details(
-                status,
                 verdict,
                 kind,
                 message,

@@ -33,7 +33,7 @@ abstract class ErrorFields extends RuntimeException {
      * @return the value
      */
     public ErrorKind kind() {
-        return ErrorKind.of(details.kind());
+        return details.kind();
     }
 
     /**

@@ -9,10 +9,11 @@ final class Failure {
     /** Returns the exception for a failed call, and frees the error object, which may be 0. */
     static RuntimeException take(Abi abi, Frame frame, int status, long error) {
         if (error == 0) {
-            return of(Details.bare(status, Verdict.UNEXPECTED, "internal", "the library failed with status " + status, null));
+            String message = "the library failed with status " + status;
+            return of(status, Details.bare(Verdict.UNEXPECTED, ErrorKind.INTERNAL, message, null));
         }
         try {
-            RuntimeException failure = of(Details.read(abi, frame, status, error));
+            RuntimeException failure = of(status, Details.read(abi, frame, error));
             Throwable cause = Callbacks.cause(abi.csign_error_cause(error));
             return cause == null ? failure : (RuntimeException) failure.initCause(cause);
         } finally {
@@ -28,9 +29,8 @@ final class Failure {
     /** Returns the exception of a call whose own timeout has expired. */
     static RetryException timeout(Duration timeout) {
         return new RetryException(Details.bare(
-                Status.UNKNOWN.number(),
                 Verdict.RETRY,
-                "timeout",
+                ErrorKind.TIMEOUT,
                 "there was no token within " + timeout.toMillis() + " ms",
                 "the request continues, and the next call gets its result"));
     }
@@ -38,15 +38,15 @@ final class Failure {
     /** Returns the exception for a native library that is missing or incompatible. */
     static CountersignException library(String message, String hint, Throwable cause) {
         CountersignException failure = new FixConfigurationException(
-                Details.bare(Status.UNKNOWN.number(), Verdict.FIX_CONFIGURATION, "library", message, hint));
+                Details.bare(Verdict.FIX_CONFIGURATION, ErrorKind.LIBRARY, message, hint));
         if (cause != null) {
             failure.initCause(cause);
         }
         return failure;
     }
 
-    private static RuntimeException of(Details details) {
-        return switch (Status.of(details.status())) {
+    private static RuntimeException of(int status, Details details) {
+        return switch (Status.of(status)) {
             case CLOSED -> new ClosedException(sentence(details));
             case BAD_HANDLE, REENTERED, FORKED -> new IllegalStateException(sentence(details));
             case NULL_ARGUMENT, BAD_UTF8, BAD_ARGUMENT, BUFFER_TOO_SMALL ->
