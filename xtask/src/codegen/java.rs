@@ -125,7 +125,8 @@ fn enumeration(described: &Enum, public: &Public) -> String {
         docs.push(public.more.to_owned());
     }
     format!(
-        "{}{}{}",
+        "{}{}{}{}",
+        if public.words { IMPORT_LOCALE } else { "" },
         javadoc(&docs, ""),
         public.visible,
         body(public.class, described, public, "")
@@ -155,14 +156,24 @@ fn error_kind(status: &Enum) -> String {
         .map(|(name, about)| format!("{}    {name}", javadoc(&[about.to_owned()], "    ")))
         .collect();
     format!(
-        "import java.util.Locale;\n\n/** What failed. {{@link Verdict}} says what to do about it. */\npublic enum \
-         ErrorKind {{\n{};\n\n    /**\n     * Returns the word for it, such as {{@code consent_required}}, which is \
-         the same in every language.\n     *\n     * @return the word\n     */\n    public String word() {{\n        \
-         return name().toLowerCase(Locale.ROOT);\n    }}\n\n    /** Returns the kind for a word; {{@link #UNKNOWN}} \
-         for an unknown word. */\n    static ErrorKind of(String word) {{\n        for (ErrorKind kind : values()) \
-         {{\n            if (kind.word().equals(word)) {{\n                return kind;\n            }}\n        \
-         }}\n        return UNKNOWN;\n    }}\n}}\n",
-        values.join(",\n\n")
+        "{IMPORT_LOCALE}/** What failed. {{@link Verdict}} says what to do about it. */\npublic enum ErrorKind \
+         {{\n{};\n{}\n    /** Returns the kind for a word; {{@link #UNKNOWN}} for an unknown word. */\n    static \
+         ErrorKind of(String word) {{\n        for (ErrorKind kind : values()) {{\n            if \
+         (kind.word().equals(word)) {{\n                return kind;\n            }}\n        }}\n        return \
+         UNKNOWN;\n    }}\n}}\n",
+        values.join(",\n\n"),
+        word("consent_required", "    ")
+    )
+}
+
+const IMPORT_LOCALE: &str = "import java.util.Locale;\n\n";
+
+/// Generates the method that returns a value's word.
+fn word(example: &str, indent: &str) -> String {
+    format!(
+        "\n{indent}/**\n{indent} * Returns the word for it, such as {{@code {example}}}, which is the same in every \
+         language.\n{indent} *\n{indent} * @return the word\n{indent} */\n{indent}public String word() \
+         {{\n{indent}    return name().toLowerCase(Locale.ROOT);\n{indent}}}\n"
     )
 }
 
@@ -191,12 +202,8 @@ fn body(name: &str, described: &Enum, public: &Public, outer: &str) -> String {
                 ),
                 _ => value.about.clone(),
             };
-            let word = match public.words {
-                true => format!(", \"{}\"", value.word()),
-                false => String::new(),
-            };
             let about = javadoc(&[about], &indent);
-            format!("{about}{indent}{}({}{word})", value.name, value.number)
+            format!("{about}{indent}{}({})", value.name, value.number)
         })
         .collect();
     let unknown = match public.unknown {
@@ -209,15 +216,8 @@ fn body(name: &str, described: &Enum, public: &Public, outer: &str) -> String {
     };
     let mut out = format!("enum {name} {{\n{};\n\n", values.join(",\n\n"));
     out.push_str(&format!("{indent}private final int number;\n"));
-    let (word, keep) = match public.words {
-        true => {
-            out.push_str(&format!("{indent}private final String word;\n"));
-            (", String word", format!("{indent}    this.word = word;\n"))
-        }
-        false => ("", String::new()),
-    };
     out.push_str(&format!(
-        "\n{indent}{name}(int number{word}) {{\n{indent}    this.number = number;\n{keep}{indent}}}\n"
+        "\n{indent}{name}(int number) {{\n{indent}    this.number = number;\n{indent}}}\n"
     ));
     if public.number {
         out.push_str(&format!(
@@ -225,12 +225,8 @@ fn body(name: &str, described: &Enum, public: &Public, outer: &str) -> String {
         ));
     }
     if public.words {
-        out.push_str(&format!(
-            "\n{indent}/**\n{indent} * Returns the word for it, such as {{@code {}}}, which is the same in every language.\n{indent} *\n\
-             {indent} * @return the word\n{indent} */\n\
-             {indent}public String word() {{\n{indent}    return word;\n{indent}}}\n",
-            described.values.get(2).map(|value| value.word()).unwrap_or_default()
-        ));
+        let example = described.values.get(2).map(|value| value.word());
+        out.push_str(&word(&example.unwrap_or_default(), &indent));
     }
     out.push_str(&format!(
         "\n{indent}/** Returns the value for a number; {{@link #{unknown}}} for an unknown number. */\n\
