@@ -62,11 +62,7 @@ public final class TokenFilter implements ExchangeFilterFunction {
             ClientRequest request, Token token, SentBody body, ClientResponse response, ExchangeFunction next) {
         Mono<Token> invalidated =
                 waiting(() -> tokens.invalidateAsync(token).thenApply(done -> token));
-        if (!body.canBeSentAgain()) {
-            return invalidated.thenReturn(response);
-        }
-        return invalidated
-                .then(waiting(tokens::tokenAsync))
+        return (body.canBeSentAgain() ? invalidated.then(waiting(tokens::tokenAsync)) : invalidated)
                 .onErrorResume(failure -> response.releaseBody().then(Mono.error(failure)))
                 .flatMap(other -> other.accessToken().equals(token.accessToken())
                         ? Mono.just(response)
