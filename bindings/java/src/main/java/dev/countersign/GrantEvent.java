@@ -2,7 +2,6 @@ package dev.countersign;
 
 import java.time.Instant;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -59,8 +58,7 @@ public record GrantEvent(
         }
     }
 
-    static GrantEvent of(Map<String, Object> object) {
-        JsonFields fields = new JsonFields(object);
+    static GrantEvent of(JsonFields fields) {
         return new GrantEvent(
                 Instant.ofEpochMilli(fields.number("at_ms")),
                 fields.text("by"),

@@ -23,21 +23,17 @@ final class Json {
         if (json == null || json.equals("{}")) {
             return Map.of();
         }
-        Map<String, String> texts = new LinkedHashMap<>();
-        object(json).forEach((name, value) -> texts.put(name, String.valueOf(value)));
-        return Collections.unmodifiableMap(texts);
+        return object(json).asTexts();
     }
 
     /** Parses an object with any values. */
-    @SuppressWarnings("unchecked")
-    static Map<String, Object> object(String json) {
-        return (Map<String, Object>) parsed(json);
+    static JsonFields object(String json) {
+        return JsonFields.of(parsed(json));
     }
 
     /** Parses an array of objects. */
-    @SuppressWarnings("unchecked")
-    static List<Map<String, Object>> objects(String json) {
-        return (List<Map<String, Object>>) parsed(json);
+    static List<JsonFields> objects(String json) {
+        return ((List<?>) parsed(json)).stream().map(JsonFields::of).toList();
     }
 
     private static Object parsed(String json) {
@@ -69,7 +65,6 @@ final class Json {
             if (!members.isEmpty()) {
                 take(',');
             }
-            next();
             String name = string();
             take(':');
             members.put(name, value());

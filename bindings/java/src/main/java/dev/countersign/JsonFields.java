@@ -1,12 +1,19 @@
 package dev.countersign;
 
 import java.time.Instant;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
 /** Reads the members of a JSON object of the library. */
 record JsonFields(Map<String, Object> members) {
+    @SuppressWarnings("unchecked")
+    static JsonFields of(Object object) {
+        return new JsonFields((Map<String, Object>) object);
+    }
+
     String text(String name) {
         return (String) members.get(name);
     }
@@ -36,14 +43,16 @@ record JsonFields(Map<String, Object> members) {
         return list(name).stream().map(JsonFields::of).toList();
     }
 
-    Map<String, Object> object(String name) {
+    JsonFields object(String name) {
         Object value = members.get(name);
-        return value == null ? Map.of() : of(value).members();
+        return of(value == null ? Map.of() : value);
     }
 
-    @SuppressWarnings("unchecked")
-    private static JsonFields of(Object object) {
-        return new JsonFields((Map<String, Object>) object);
+    /** Returns all members, in order, for an object whose values are strings. */
+    Map<String, String> asTexts() {
+        Map<String, String> texts = new LinkedHashMap<>();
+        members.forEach((name, value) -> texts.put(name, String.valueOf(value)));
+        return Collections.unmodifiableMap(texts);
     }
 
     private List<?> list(String name) {

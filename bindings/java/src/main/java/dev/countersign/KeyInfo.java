@@ -44,8 +44,7 @@ public record KeyInfo(
      */
     public record CertificateInfo(String x5t, String x5tS256, Instant notBefore, Instant notAfter) {}
 
-    static KeyInfo of(Map<String, Object> object) {
-        JsonFields fields = new JsonFields(object);
+    static KeyInfo of(JsonFields fields) {
         return new KeyInfo(
                 fields.text("kind"),
                 fields.text("type"),
@@ -57,7 +56,7 @@ public record KeyInfo(
                 fields.optional("spki_sha256"),
                 fields.optional("jwk_thumbprint"),
                 fields.texts("algorithms"),
-                fields.object("public_jwk"),
+                fields.object("public_jwk").members(),
                 fields.objects("certificates").stream()
                         .map(one -> new CertificateInfo(
                                 one.text("x5t"),

@@ -1,6 +1,5 @@
 package dev.countersign;
 
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -22,16 +21,13 @@ public record ProviderInfo(
         List<String> environments,
         List<String> grants,
         Map<String, String> extra) {
-    static ProviderInfo of(Map<String, Object> object) {
-        JsonFields fields = new JsonFields(object);
-        Map<String, String> extra = new LinkedHashMap<>();
-        fields.object("extra").forEach((name, about) -> extra.put(name, (String) about));
+    static ProviderInfo of(JsonFields fields) {
         return new ProviderInfo(
                 fields.text("id"),
                 fields.text("name"),
                 fields.optional("documentation"),
                 fields.texts("environments"),
                 fields.texts("grants"),
-                Map.copyOf(extra));
+                fields.object("extra").asTexts());
     }
 }

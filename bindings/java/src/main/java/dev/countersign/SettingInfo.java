@@ -1,7 +1,5 @@
 package dev.countersign;
 
-import java.util.Map;
-
 /**
  * Describes a setting.
  *
@@ -10,8 +8,7 @@ import java.util.Map;
  * @param about a description
  */
 public record SettingInfo(String name, boolean secret, String about) {
-    static SettingInfo of(Map<String, Object> object) {
-        JsonFields fields = new JsonFields(object);
+    static SettingInfo of(JsonFields fields) {
         return new SettingInfo(fields.text("name"), fields.isTrue("secret"), fields.text("about"));
     }
 }

@@ -15,7 +15,8 @@ class JsonTest {
     @Test
     void everyKindOfValue() {
         Map<String, Object> parsed = Json.object(
-                " { \"a\" : [ 1 , -2.5e1 , true , false , null , { } , [ ] ] , \"b\\u00e9\\n\\\"\" : \"\\ud83d\\ude00\\/\\t\\\\\" } ");
+                " { \"a\" : [ 1 , -2.5e1 , true , false , null , { } , [ ] ] , \"b\\u00e9\\n\\\"\" : \"\\ud83d\\ude00\\/\\t\\\\\" } ")
+                .members();
         assertEquals(
                 Arrays.asList(1L, -25.0, true, false, null, Map.of(), List.of()), parsed.get("a"));
         assertEquals("\ud83d\ude00/\t\\", parsed.get("b\u00e9\n\""));
