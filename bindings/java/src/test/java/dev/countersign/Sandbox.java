@@ -1,9 +1,7 @@
 package dev.countersign;
 
-import java.io.BufferedReader;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -11,7 +9,6 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
@@ -26,25 +23,21 @@ import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManagerFactory;
 
 import com.google.gson.JsonArray;
-import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 
-/** The sandbox of a test run, which is stopped when the JVM exits. */
+/**
+ * The sandbox of a test run, which is stopped when the JVM exits: the package's own, and what only
+ * the package's tests use.
+ */
 final class Sandbox {
     private static Sandbox running;
 
-    private final String url;
-    private final Path dir;
-    private final Path connections;
+    private final dev.countersign.testing.Sandbox process;
     private final HttpClient http;
 
-    private Sandbox(JsonObject ready) throws IOException, GeneralSecurityException {
-        url = ready.get("url").getAsString();
-        dir = Path.of(ready.get("dir").getAsString());
-        connections = Path.of(ready.get("connections").getAsString());
-        http = HttpClient.newBuilder()
-                .sslContext(trusting(Path.of(ready.get("ca_file").getAsString())))
-                .build();
+    private Sandbox(dev.countersign.testing.Sandbox process) throws IOException, GeneralSecurityException {
+        this.process = process;
+        this.http = HttpClient.newBuilder().sslContext(trusting(process.caFile())).build();
     }
 
     static synchronized Sandbox get() {
@@ -59,15 +52,15 @@ final class Sandbox {
     }
 
     String url() {
-        return url;
+        return process.url();
     }
 
     Path dir() {
-        return dir;
+        return connections().getParent();
     }
 
     Path connections() {
-        return connections;
+        return process.connections();
     }
 
     /** Returns an HttpClient that trusts the sandbox and follows no redirects. */
@@ -79,7 +72,7 @@ final class Sandbox {
     Map<String, String> settings(String connection) {
         Map<String, String> settings = new LinkedHashMap<>();
         boolean within = false;
-        for (String line : lines(connections)) {
+        for (String line : lines(connections())) {
             if (line.equals("[connections." + connection + "]")) {
                 within = true;
             } else if (within && line.isBlank()) {
@@ -92,7 +85,7 @@ final class Sandbox {
             }
         }
         if (settings.isEmpty()) {
-            throw new IllegalArgumentException("no connection " + connection + " in " + connections);
+            throw new IllegalArgumentException("no connection " + connection + " in " + connections());
         }
         settings.put("store", "memory");
         return settings;
@@ -100,16 +93,16 @@ final class Sandbox {
 
     /** Returns a builder for a connection, with the memory store. */
     ClientBuilder builder(String connection) {
-        return Client.builder().load(connection, connections).setting("store", "memory");
+        return process.builder(connection);
     }
 
     void reset() {
         post("/_sandbox/reset", "");
-        deleteTree(dir.resolve("kept"));
+        deleteTree(dir().resolve("kept"));
     }
 
     void post(String path, String body) {
-        HttpResponse<String> response = send(HttpRequest.newBuilder(URI.create(url + path))
+        HttpResponse<String> response = send(HttpRequest.newBuilder(URI.create(url() + path))
                 .header("Content-Type", "application/json")
                 .POST(BodyPublishers.ofString(body))
                 .build());
@@ -121,7 +114,7 @@ final class Sandbox {
     /** Returns the token requests that the sandbox has received. */
     JsonArray requests() {
         HttpResponse<String> response =
-                send(HttpRequest.newBuilder(URI.create(url + "/_sandbox/log")).build());
+                send(HttpRequest.newBuilder(URI.create(url() + "/_sandbox/log")).build());
         return JsonParser.parseString(response.body()).getAsJsonArray();
     }
 
@@ -143,22 +136,12 @@ final class Sandbox {
     }
 
     private static Sandbox start() throws IOException, GeneralSecurityException {
-        String command = System.getenv("COUNTERSIGN_SANDBOX");
-        if (command == null) {
+        if (System.getenv("COUNTERSIGN_SANDBOX") == null) {
             throw new IllegalStateException("COUNTERSIGN_SANDBOX is not set: run the tests with test.sh");
         }
-        Path dir = Files.createTempDirectory("countersign-sandbox");
-        Process process = new ProcessBuilder(command, "--tls", "--dir", dir.toString())
-                .redirectError(ProcessBuilder.Redirect.INHERIT)
-                .start();
-        Runtime.getRuntime().addShutdownHook(new Thread(() -> {
-            process.destroy();
-            process.onExit().join();
-            deleteTree(dir);
-        }));
-        BufferedReader output =
-                new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
-        return new Sandbox(JsonParser.parseString(output.readLine()).getAsJsonObject());
+        dev.countersign.testing.Sandbox process = dev.countersign.testing.Sandbox.start();
+        Runtime.getRuntime().addShutdownHook(new Thread(process::close));
+        return new Sandbox(process);
     }
 
     private static SSLContext trusting(Path ca) throws IOException, GeneralSecurityException {
