@@ -138,16 +138,12 @@ class AdapterTest {
         return assertInstanceOf(kind, failure instanceof IOException ? failure.getCause() : failure);
     }
 
-    private static Adapters.Sent request(String url, JsonObject call) {
+    private Adapters.Sent request(JsonObject call) {
         return new Adapters.Sent(
-                URI.create(url),
+                URI.create(filled(text(call, "url"))),
                 call.has("body") ? text(call, "body") : null,
                 call.has("stream"),
                 call.has("authorization") ? text(call, "authorization") : null);
-    }
-
-    private Adapters.Sent request(JsonObject call) {
-        return request(filled(text(call, "url")), call);
     }
 
     /** Returns what both servers received, in order. */

@@ -10,6 +10,7 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.function.BiConsumer;
 import java.util.function.Function;
 
 import dev.countersign.okhttp.TokenInterceptor;
@@ -60,14 +61,11 @@ enum Adapters {
                 .requestInterceptor(new TokenRequestInterceptor(tokens))
                 .build();
         return request -> {
-            RestClient.RequestBodySpec spec = http.method(request.body() == null ? HttpMethod.GET : HttpMethod.POST)
-                    .uri(request.url());
-            if (request.authorization() != null) {
-                spec.header("Authorization", request.authorization());
-            }
+            RestClient.RequestBodySpec spec =
+                    http.method(HttpMethod.valueOf(request.method())).uri(request.url());
+            request.addHeaders(spec::header);
             if (request.stream()) {
-                byte[] bytes = request.body().getBytes(StandardCharsets.UTF_8);
-                spec.body(stream -> stream.write(bytes));
+                spec.body(stream -> stream.write(request.bytes()));
             } else if (request.body() != null) {
                 spec.body(request.body());
             }
@@ -80,11 +78,9 @@ enum Adapters {
                 .filter(new TokenFilter(tokens))
                 .build();
         return request -> {
-            WebClient.RequestBodySpec spec = http.method(request.body() == null ? HttpMethod.GET : HttpMethod.POST)
-                    .uri(request.url());
-            if (request.authorization() != null) {
-                spec.header("Authorization", request.authorization());
-            }
+            WebClient.RequestBodySpec spec =
+                    http.method(HttpMethod.valueOf(request.method())).uri(request.url());
+            request.addHeaders(spec::header);
             if (request.stream()) {
                 spec.body(BodyInserters.fromPublisher(Flux.just(request.body()), String.class));
             } else if (request.body() != null) {
@@ -123,16 +119,27 @@ enum Adapters {
         static Sent get(String url) {
             return new Sent(URI.create(url), null, false, null);
         }
+
+        String method() {
+            return body == null ? "GET" : "POST";
+        }
+
+        byte[] bytes() {
+            return body.getBytes(StandardCharsets.UTF_8);
+        }
+
+        void addHeaders(BiConsumer<String, String> headers) {
+            if (authorization != null) {
+                headers.accept("Authorization", authorization);
+            }
+        }
     }
 
     private static HttpRequest jdk(Sent given) {
         HttpRequest.Builder request = HttpRequest.newBuilder(given.url());
-        if (given.authorization() != null) {
-            request.header("Authorization", given.authorization());
-        }
+        given.addHeaders(request::header);
         if (given.stream()) {
-            byte[] bytes = given.body().getBytes(StandardCharsets.UTF_8);
-            request.POST(BodyPublishers.ofInputStream(() -> new ByteArrayInputStream(bytes)));
+            request.POST(BodyPublishers.ofInputStream(() -> new ByteArrayInputStream(given.bytes())));
         } else if (given.body() != null) {
             request.POST(BodyPublishers.ofString(given.body()));
         }
@@ -141,13 +148,11 @@ enum Adapters {
 
     private static Request okhttp(Sent given) {
         Request.Builder request = new Request.Builder().url(given.url().toString());
-        if (given.authorization() != null) {
-            request.header("Authorization", given.authorization());
-        }
+        given.addHeaders(request::header);
         if (given.stream()) {
             request.post(new OneShot(given.body()));
         } else if (given.body() != null) {
-            request.post(RequestBody.create(given.body().getBytes(StandardCharsets.UTF_8)));
+            request.post(RequestBody.create(given.bytes()));
         }
         return request.build();
     }

@@ -1,5 +1,6 @@
 package dev.countersign;
 
+import java.io.IOException;
 import java.io.StringWriter;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.Method;
@@ -39,9 +40,7 @@ class ReadmeTest {
 
     @Test
     void everyBlockCompiles(@TempDir Path folder) throws Exception {
-        String readme = Files.readString(Path.of("README.md"));
-        List<String> blocks =
-                BLOCK.matcher(readme).results().map((MatchResult found) -> found.group(1)).toList();
+        List<String> blocks = blocks();
         assertTrue(blocks.size() >= 4, "blocks: " + blocks.size());
         for (int i = 0; i < blocks.size(); i++) {
             compile(i, blocks.get(i), folder);
@@ -50,9 +49,7 @@ class ReadmeTest {
 
     @Test
     void theFirstProgramHasAtMostTenLines() throws Exception {
-        Matcher first = BLOCK.matcher(Files.readString(Path.of("README.md")));
-        assertTrue(first.find());
-        List<String> lines = first.group(1)
+        List<String> lines = blocks().get(0)
                 .lines()
                 .filter(line -> !line.isBlank() && !line.startsWith("import "))
                 .toList();
@@ -61,12 +58,8 @@ class ReadmeTest {
 
     @Test
     void theUnitTestPasses(@TempDir Path folder) throws Exception {
-        String block = BLOCK.matcher(Files.readString(Path.of("README.md")))
-                .results()
-                .map((MatchResult found) -> found.group(1))
-                .filter(found -> found.contains("@Test"))
-                .findFirst()
-                .orElseThrow();
+        String block =
+                blocks().stream().filter(one -> one.contains("@Test")).findFirst().orElseThrow();
         compile(0, block, folder);
         try (URLClassLoader loader = new URLClassLoader(new URL[] {folder.toUri().toURL()})) {
             Constructor<?> test = loader.loadClass(className(block)).getDeclaredConstructor();
@@ -75,6 +68,11 @@ class ReadmeTest {
             method.setAccessible(true);
             method.invoke(test.newInstance());
         }
+    }
+
+    private static List<String> blocks() throws IOException {
+        String readme = Files.readString(Path.of("README.md"));
+        return BLOCK.matcher(readme).results().map((MatchResult found) -> found.group(1)).toList();
     }
 
     private static String className(String block) {
