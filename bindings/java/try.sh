@@ -50,7 +50,6 @@ quiet_maven compile org.apache.maven.plugins:maven-dependency-plugin:3.9.0:build
 start_sandbox
 classpath=target/classes:$(cat classpath)
 run_example -cp "$classpath"
-with_server_stores "$sandbox_dir/connections.toml" java -Djavax.net.ssl.trustStore="$run/trust.p12" \
-    -Djavax.net.ssl.trustStorePassword=changeit -cp "$classpath" Example "$sandbox_url/oauth/userinfo"
+with_server_stores "$sandbox_dir/connections.toml" example -cp "$classpath"
 # As a module, with the program on the class path.
 run_example -p "${classpath#*:}" --add-modules dev.countersign -cp target/classes
