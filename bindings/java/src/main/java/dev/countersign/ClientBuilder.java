@@ -185,7 +185,7 @@ public final class ClientBuilder {
     /**
      * Sets the logger. Defaults to the {@link System.Logger} {@code dev.countersign}, which also
      * gets the exceptions of listeners and clocks. Requests have the level {@code DEBUG}, and their
-     * details {@code TRACE}. The logger's level is asked once, by {@link #build()}. Any thread may
+     * details {@code TRACE}. {@link #build()} reads the logger's level once. Any thread may
      * call the logger, which must not call the client.
      *
      * @param logger the logger

@@ -80,8 +80,8 @@ public final class Registry implements AutoCloseable {
 
     /**
      * Sets the logger for messages of plugins that are loaded after this call. Without it, the
-     * messages are discarded. A loaded plugin keeps the logger until the process ends. Its level is
-     * asked once, by this call.
+     * messages are discarded. A loaded plugin keeps the logger until the process ends. This call
+     * reads the logger's level once.
      *
      * @param logger the logger
      */

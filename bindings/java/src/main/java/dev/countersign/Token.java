@@ -35,8 +35,7 @@ public final class Token {
     }
 
     /**
-     * Returns a bearer token that the program has from elsewhere, for fakes of
-     * {@link TokenProvider}.
+     * Returns a bearer token that was obtained elsewhere, for a fake {@link TokenProvider}.
      *
      * @param accessToken the access token
      * @return the token, with {@link TokenSource#UNKNOWN}

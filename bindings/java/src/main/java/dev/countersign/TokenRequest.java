@@ -45,7 +45,7 @@ public final class TokenRequest {
 
     /**
      * Sets how long this call may wait. Afterwards it fails with a {@link RetryException} of kind
-     * {@link ErrorKind#TIMEOUT}. The request under way continues, and the next call gets its
+     * {@link ErrorKind#TIMEOUT}. The request in flight continues, and the next call gets its
      * result.
      *
      * @param timeout the duration

@@ -87,7 +87,7 @@ public final class Sandbox implements AutoCloseable {
     }
 
     /**
-     * Returns the certificate of the authority that the sandbox's own is from.
+     * Returns the certificate of the authority that issued the sandbox's own.
      *
      * @return a PEM file
      */
