@@ -37,11 +37,11 @@ fail() {
 }
 
 # Compiles each header alone, twice in one unit, and in two units of one program, in every language
-# and with every compiler.
+# and with every compiler. The parts of countersign.hpp are only compiled alone and twice.
 part_headers() {
     local cc std header count=0
     echo 'int main(void) { return 0; }' >main.c
-    for header in countersign.h countersign_plugin.h countersign.hpp countersign_abi.hpp countersign_json.hpp countersign/curl.hpp; do
+    for header in countersign.h countersign_plugin.h countersign.hpp countersign_abi.hpp countersign/curl.hpp; do
         echo "#include <$header>" >first.c
         printf '#include <%s>\n#include <%s>\n' "$header" "$header" >second.c
         if [[ $header == *.h ]]; then
@@ -55,6 +55,13 @@ part_headers() {
                 fail "$header: $cc $std"
             count=$((count + 1))
         done; done
+    done
+    for header in "$include"/countersign/*.hpp; do
+        printf '#include <%s>\n#include <%s>\n' "countersign/${header##*/}" "countersign/${header##*/}" >part.c
+        for cc in "${cxxs[@]}"; do
+            "$cc" -x c++ -std=c++17 "${strict[@]}" -fsyntax-only part.c || fail "$header: $cc"
+            count=$((count + 1))
+        done
     done
     for cc in "${cxxs[@]}"; do
         "$cc" -x c++ -std=c++17 -fno-exceptions -fno-rtti "${strict[@]}" -c second.c -o second.o ||

@@ -38,12 +38,25 @@ cargo xtask dist --prefix DIR [--no-fleet] [--glibc VERSION] [--no-packages] [--
 ";
 
 /// The headers that programs include.
-const HEADERS: [&str; 6] = [
+const HEADERS: [&str; 19] = [
     "countersign.h",
     "countersign.hpp",
+    "countersign/call.hpp",
+    "countersign/callback.hpp",
+    "countersign/client.hpp",
+    "countersign/config.hpp",
     "countersign/curl.hpp",
+    "countersign/error.hpp",
+    "countersign/format.hpp",
+    "countersign/json.hpp",
+    "countersign/key.hpp",
+    "countersign/login.hpp",
+    "countersign/registry.hpp",
+    "countersign/result.hpp",
+    "countersign/text.hpp",
+    "countersign/token.hpp",
+    "countersign/version.hpp",
     "countersign_abi.hpp",
-    "countersign_json.hpp",
     "countersign_plugin.h",
 ];
 

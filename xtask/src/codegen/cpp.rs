@@ -154,7 +154,7 @@ fn error(model: &Model) -> String {
         let name = field.name;
         let read = format!("::csign_error_{name}");
         let method = match field.kind {
-            // countersign.hpp declares these, because errors without a C object have them too.
+            // `Error` declares these, because errors without a C object have them too.
             Kind::Status | Kind::Verdict => continue,
             Kind::Text if matches!(name, "kind" | "message") => continue,
             Kind::Text | Kind::OptionalText => format!(
