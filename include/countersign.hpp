@@ -47,6 +47,7 @@
 #include "countersign/text.hpp"
 #include "countersign/token.hpp"
 #include "countersign/version.hpp"
+#include "countersign/view.hpp"
 
 namespace countersign {
 inline namespace v0 {

@@ -12,19 +12,7 @@
 #include <string_view>
 
 #include "countersign.h"
-
-#ifndef COUNTERSIGN_LIFETIMEBOUND
-#ifdef __has_cpp_attribute
-#if __has_cpp_attribute(clang::lifetimebound)
-#define COUNTERSIGN_LIFETIMEBOUND [[clang::lifetimebound]]
-#elif __has_cpp_attribute(msvc::lifetimebound)
-#define COUNTERSIGN_LIFETIMEBOUND [[msvc::lifetimebound]]
-#endif
-#endif
-#ifndef COUNTERSIGN_LIFETIMEBOUND
-#define COUNTERSIGN_LIFETIMEBOUND
-#endif
-#endif
+#include "countersign/view.hpp"
 
 namespace countersign {
 inline namespace v0 {
@@ -352,9 +340,7 @@ class ErrorFields {
   private:
     const ::csign_error *get() const noexcept { return static_cast<const Self *>(this)->get(); }
     std::string_view text(const char *(*field)(const ::csign_error *, std::size_t *)) const noexcept {
-        std::size_t length = 0;
-        const char *start = field(get(), &length);
-        return start == nullptr ? std::string_view() : std::string_view(start, length);
+        return detail::view(field, get());
     }
 };
 

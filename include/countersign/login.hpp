@@ -4,12 +4,12 @@
 #ifndef COUNTERSIGN_LOGIN_HPP
 #define COUNTERSIGN_LOGIN_HPP
 
-#include <cstddef>
 #include <string_view>
 
 #include "../countersign.h"
 #include "call.hpp"
 #include "text.hpp"
+#include "view.hpp"
 
 namespace countersign {
 inline namespace v0 {
@@ -27,17 +27,13 @@ class Login {
     }
     /// Returns the URL to redirect the browser to.
     std::string_view url() const & noexcept COUNTERSIGN_LIFETIMEBOUND {
-        std::size_t length = 0;
-        const char *start = ::csign_login_url(login_.get(), &length);
-        return start == nullptr ? std::string_view() : std::string_view(start, length);
+        return detail::view(&::csign_login_url, login_.get());
     }
     std::string_view url() const && = delete;
     /// Returns the `state` parameter of the URL, which identifies the login that a callback belongs
     /// to.
     std::string_view state() const & noexcept COUNTERSIGN_LIFETIMEBOUND {
-        std::size_t length = 0;
-        const char *start = ::csign_login_state(login_.get(), &length);
-        return start == nullptr ? std::string_view() : std::string_view(start, length);
+        return detail::view(&::csign_login_state, login_.get());
     }
     std::string_view state() const && = delete;
     /// Returns the login as a string, for a web server whose callback may reach another process.

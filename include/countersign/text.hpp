@@ -4,7 +4,6 @@
 #ifndef COUNTERSIGN_TEXT_HPP
 #define COUNTERSIGN_TEXT_HPP
 
-#include <cstddef>
 #include <functional>
 #include <map>
 #include <string>
@@ -15,6 +14,7 @@
 #include "../countersign.h"
 #include "call.hpp"
 #include "json.hpp"
+#include "view.hpp"
 
 namespace countersign {
 inline namespace v0 {
@@ -26,9 +26,7 @@ class Text {
     explicit Text(::csign_text *text) noexcept : text_(text) {}
 
     std::string_view view() const & noexcept COUNTERSIGN_LIFETIMEBOUND {
-        std::size_t length = 0;
-        const char *start = ::csign_text_value(text_.get(), &length);
-        return start == nullptr ? std::string_view() : std::string_view(start, length);
+        return detail::view(&::csign_text_value, text_.get());
     }
     std::string_view view() const && = delete;
     /// Returns a copy, which is not wiped.

@@ -14,6 +14,7 @@
 
 #include "../countersign.h"
 #include "call.hpp"
+#include "view.hpp"
 
 namespace countersign {
 inline namespace v0 {
@@ -63,9 +64,7 @@ class TokenFields {
     }
     /// Returns one of the vendor's additional members, such as "instance_url".
     std::string_view extra(std::string_view name) const & noexcept COUNTERSIGN_LIFETIMEBOUND {
-        std::size_t length = 0;
-        const char *start = ::csign_token_extra(self().get(), name.data(), name.size(), &length);
-        return start == nullptr ? std::string_view() : std::string_view(start, length);
+        return detail::view(&::csign_token_extra, self().get(), name.data(), name.size());
     }
     std::string_view extra(std::string_view name) const && = delete;
     /// Returns the vendor's additional members as a JSON object of strings.
@@ -79,9 +78,7 @@ class TokenFields {
     std::string_view text(const char *(*field)(const ::csign_token *, std::size_t *),
                           std::string detail::MadeToken::*member) const noexcept {
         if (const auto *made = self().made()) return made->*member;
-        std::size_t length = 0;
-        const char *start = field(self().get(), &length);
-        return start == nullptr ? std::string_view() : std::string_view(start, length);
+        return detail::view(field, self().get());
     }
 };
 

@@ -38,7 +38,7 @@ cargo xtask dist --prefix DIR [--no-fleet] [--glibc VERSION] [--no-packages] [--
 ";
 
 /// The headers that programs include.
-const HEADERS: [&str; 19] = [
+const HEADERS: [&str; 20] = [
     "countersign.h",
     "countersign.hpp",
     "countersign/call.hpp",
@@ -56,6 +56,7 @@ const HEADERS: [&str; 19] = [
     "countersign/text.hpp",
     "countersign/token.hpp",
     "countersign/version.hpp",
+    "countersign/view.hpp",
     "countersign_abi.hpp",
     "countersign_plugin.h",
 ];

@@ -13,7 +13,7 @@ pub(super) fn files(model: &Model) -> Result<Vec<File>, String> {
     let mut out = format!(
         "// {}\n\n// The enums of countersign.h and the fields of its errors, for countersign.hpp, which includes this file.\n\n\
          #ifndef COUNTERSIGN_ABI_HPP\n#define COUNTERSIGN_ABI_HPP\n\n#include <chrono>\n#include <cstddef>\n#include <cstdint>\n#include <optional>\n#include <string_view>\n\n\
-         #include \"countersign.h\"\n\n{LIFETIMEBOUND}\nnamespace countersign {{\ninline namespace v0 {{\n",
+         #include \"countersign.h\"\n#include \"countersign/view.hpp\"\n\nnamespace countersign {{\ninline namespace v0 {{\n",
         banner()
     );
     for one in &model.enums {
@@ -122,22 +122,6 @@ fn library_names(short: &str, name: &str) -> String {
     )
 }
 
-/// Makes clang and MSVC warn if a view outlives its owner.
-const LIFETIMEBOUND: &str = "\
-#ifndef COUNTERSIGN_LIFETIMEBOUND
-#ifdef __has_cpp_attribute
-#if __has_cpp_attribute(clang::lifetimebound)
-#define COUNTERSIGN_LIFETIMEBOUND [[clang::lifetimebound]]
-#elif __has_cpp_attribute(msvc::lifetimebound)
-#define COUNTERSIGN_LIFETIMEBOUND [[msvc::lifetimebound]]
-#endif
-#endif
-#ifndef COUNTERSIGN_LIFETIMEBOUND
-#define COUNTERSIGN_LIFETIMEBOUND
-#endif
-#endif
-";
-
 const IDIOM: Idiom = Idiom {
     null: "empty",
     zero: "0",
@@ -177,6 +161,5 @@ fn error(model: &Model) -> String {
     out + "\n  private:\n    \
            const ::csign_error *get() const noexcept { return static_cast<const Self *>(this)->get(); }\n    \
            std::string_view text(const char *(*field)(const ::csign_error *, std::size_t *)) const noexcept {\n        \
-           std::size_t length = 0;\n        const char *start = field(get(), &length);\n        \
-           return start == nullptr ? std::string_view() : std::string_view(start, length);\n    }\n};\n"
+           return detail::view(field, get());\n    }\n};\n"
 }
