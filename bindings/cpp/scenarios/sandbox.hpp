@@ -17,11 +17,6 @@ struct Response {
     std::string location;
 };
 
-/// Sends a GET, or a POST of a JSON body. It trusts this CA and follows no redirects. Throws if
-/// there is no response.
-Response request(const std::string &url, const std::string &ca_file, const std::string *body = nullptr,
-               const std::string &authorization = "");
-
 /// A running `countersign-sandbox`, which is stopped with this object.
 class Sandbox {
   public:
@@ -30,7 +25,8 @@ class Sandbox {
     Sandbox(const Sandbox &) = delete;
     Sandbox &operator=(const Sandbox &) = delete;
 
-    Response get(const std::string &url, const std::string &authorization = "") const;
+    /// Sends a GET, and follows no redirects. Throws if there is no response.
+    Response get(const std::string &url) const;
     /// Throws unless the response is 200.
     void post(const std::string &path, const std::string &body) const;
     /// Returns the token requests since the last reset.
