@@ -57,6 +57,13 @@ struct Response {
 
 namespace detail {
 
+inline std::string lower(std::string text) {
+    for (auto &c : text) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    return text;
+}
+
 /// The parts of a URL as libcurl reads it, so that the URL that is checked is the one that is used.
 class Url {
   public:
@@ -88,12 +95,6 @@ class Url {
         char *text = nullptr;
         if (curl_url_get(handle_.get(), part, &text, flags) != CURLUE_OK) return {};
         const std::unique_ptr<char, void (*)(void *)> owned(text, &curl_free);
-        return text;
-    }
-    static std::string lower(std::string text) {
-        for (auto &c : text) {
-            if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-        }
         return text;
     }
     /// Whether the host is 127.x.x.x, in digits.
@@ -137,14 +138,9 @@ inline std::size_t append_header(char *data, std::size_t size, std::size_t count
     return size * count;
 }
 
-inline bool is_authorization(std::string_view header) noexcept {
-    constexpr std::string_view name = "authorization";
-    if (header.size() < name.size()) return false;
-    for (std::size_t index = 0; index < name.size(); ++index) {
-        if ((header[index] | 0x20) != name[index]) return false;
-    }
-    return header.size() == name.size() || header[name.size()] == ':' || header[name.size()] == ';' ||
-           header[name.size()] == ' ';
+/// Returns whether a header, in any form that libcurl takes, is named Authorization.
+inline bool is_authorization(const std::string &header) {
+    return lower(header.substr(0, header.find_first_of(":; "))) == "authorization";
 }
 
 inline Error transfer_error(CURLcode code, const Url &url) {
