@@ -2,11 +2,6 @@
 //
 //   adapters SANDBOX_FOLDER CASES
 
-#include <arpa/inet.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <cctype>
 #include <countersign/curl.hpp>
 #include <cstdio>
 #include <cstring>
@@ -18,7 +13,8 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
-#include <thread>
+
+#include "loopback.hpp"
 
 using namespace countersign;
 using nlohmann::json;
@@ -42,10 +38,9 @@ Easy easy() {
     return made;
 }
 
-/// A request that a server received.
-struct Received {
-    std::string to, method, path, body;
-    std::map<std::string, std::string> headers;
+/// A request that one of the servers received.
+struct Received : loopback::Request {
+    std::string to;
 };
 
 /// What the servers received, in one order, and their next responses.
@@ -53,89 +48,6 @@ struct Record {
     std::mutex lock;
     std::vector<Received> received;
     std::map<std::string, std::deque<json>> responses;
-};
-
-/// An HTTP server on loopback, which runs until the process exits.
-class Server {
-  public:
-    Server(std::string name, std::shared_ptr<Record> record)
-        : name_(std::move(name)), record_(std::move(record)), listener_(::socket(AF_INET, SOCK_STREAM, 0)) {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof address;
-        auto *any = reinterpret_cast<sockaddr *>(&address);
-        ensure(::bind(listener_, any, size) == 0 && ::listen(listener_, 16) == 0 &&
-                   ::getsockname(listener_, any, &size) == 0, "no free port");
-        port = std::to_string(ntohs(address.sin_port));
-        origin = "http://127.0.0.1:" + port;
-        std::thread([this] { serve(); }).detach();
-    }
-
-    std::string port, origin;
-
-  private:
-    void serve() {
-        for (;;) {
-            const int connection = ::accept(listener_, nullptr, nullptr);
-            if (connection < 0) return;
-            auto request = read(connection);
-            if (!request.method.empty()) {
-                const auto text = respond(std::move(request));
-                static_cast<void>(::send(connection, text.data(), text.size(), MSG_NOSIGNAL));
-            }
-            ::close(connection);
-        }
-    }
-
-    std::string respond(Received request) {
-        const std::lock_guard<std::mutex> guard(record_->lock);
-        record_->received.push_back(std::move(request));
-        auto &left = record_->responses[name_];
-        json response{{"status", 200}};
-        if (!left.empty()) {
-            response = left.front();
-            left.pop_front();
-        }
-        std::string text = "HTTP/1.1 " + std::to_string(response.at("status").get<int>()) + " Status\r\n";
-        if (response.contains("location")) text += "Location: " + response["location"].get<std::string>() + "\r\n";
-        return text + "Content-Length: 2\r\nConnection: close\r\n\r\nok";
-    }
-
-    Received read(int connection) const {
-        std::string text;
-        std::size_t end;
-        char part[4096];
-        Received request;
-        while ((end = text.find("\r\n\r\n")) == std::string::npos) {
-            const auto count = ::recv(connection, part, sizeof part, 0);
-            if (count <= 0) return request;
-            text.append(part, static_cast<std::size_t>(count));
-        }
-        request.to = name_;
-        request.method = text.substr(0, text.find(' '));
-        const auto path = text.find(' ') + 1;
-        request.path = text.substr(path, text.find(' ', path) - path);
-        for (auto start = text.find("\r\n") + 2; start < end; start = text.find("\r\n", start) + 2) {
-            const auto colon = text.find(": ", start);
-            auto name = text.substr(start, colon - start);
-            for (auto &c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-            ensure(request.headers.emplace(name, text.substr(colon + 2, text.find("\r\n", start) - colon - 2)).second,
-                   "two headers " + name);
-        }
-        request.body = text.substr(end + 4);
-        const auto length = request.headers.find("content-length");
-        while (length != request.headers.end() && request.body.size() < std::stoul(length->second)) {
-            const auto count = ::recv(connection, part, sizeof part, 0);
-            if (count <= 0) break;
-            request.body.append(part, static_cast<std::size_t>(count));
-        }
-        return request;
-    }
-
-    std::string name_;
-    std::shared_ptr<Record> record_;
-    int listener_;
 };
 
 /// Two servers, and a client of the sandbox.
@@ -175,10 +87,26 @@ class Stage {
     }
 
     std::shared_ptr<Record> record = std::make_shared<Record>();
-    Server &api = *new Server("api", record);
-    Server &other = *new Server("other", record);
+    const loopback::Server api = serve("api"), other = serve("other");
 
   private:
+    /// Starts a server that records its requests and sends the responses that are prepared for it.
+    loopback::Server serve(const std::string &name) const {
+        return loopback::serve([name, record = record](loopback::Request request) {
+            const std::lock_guard<std::mutex> guard(record->lock);
+            record->received.push_back({std::move(request), name});
+            auto &left = record->responses[name];
+            json response{{"status", 200}};
+            if (!left.empty()) {
+                response = left.front();
+                left.pop_front();
+            }
+            std::string text = "HTTP/1.1 " + std::to_string(response.at("status").get<int>()) + " Status\r\n";
+            if (response.contains("location")) text += "Location: " + response["location"].get<std::string>() + "\r\n";
+            return text + "Content-Length: 2\r\nConnection: close\r\n\r\nok";
+        });
+    }
+
     std::string dir_;
 };
 

@@ -1,17 +1,13 @@
 // Closing a client waits for a request that was sent. The only argument is an empty folder.
 
-#include <arpa/inet.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <atomic>
-#include <cctype>
 #include <countersign.hpp>
 #include <cstdio>
 #include <future>
 #include <stdexcept>
 #include <string>
-#include <thread>
+
+#include "loopback.hpp"
 
 using namespace countersign;
 using namespace std::chrono_literals;
@@ -22,21 +18,7 @@ namespace {
 /// runs until the process exits.
 class HeldServer {
 public:
-    HeldServer() : listener_(::socket(AF_INET, SOCK_STREAM, 0)) {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof address;
-        auto *any = reinterpret_cast<sockaddr *>(&address);
-        if (::bind(listener_, any, size) != 0 || ::listen(listener_, 8) != 0 ||
-            ::getsockname(listener_, any, &size) != 0) {
-            throw std::runtime_error("no free port");
-        }
-        url_ = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
-        std::thread([this] { serve(); }).detach();
-    }
-
-    const std::string &url() const { return url_; }
+    const std::string &url() const { return server_.origin; }
     int requests() const { return requests_; }
     void release() { released_.set_value(); }
 
@@ -45,48 +27,19 @@ public:
     }
 
 private:
-    void serve() {
-        const auto released = released_.get_future().share();
-        for (;;) {
-            const int connection = ::accept(listener_, nullptr, nullptr);
-            if (connection < 0) return;
-            if (read_request(connection)) {
-                if (++requests_ == 1) arrived_.set_value();
-                released.wait();
-                const std::string body =
-                    R"({"access_token":"rotated","token_type":"Bearer","expires_in":3600,"refresh_token":"next"})";
-                const auto response = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
-                                      "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-                (void)!::send(connection, response.data(), response.size(), MSG_NOSIGNAL);
-            }
-            ::close(connection);
-        }
+    std::string respond() {
+        if (++requests_ == 1) arrived_.set_value();
+        is_released_.wait();
+        const std::string body =
+            R"({"access_token":"rotated","token_type":"Bearer","expires_in":3600,"refresh_token":"next"})";
+        return "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
+               "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
     }
 
-    /// Reads the head and the body.
-    static bool read_request(int connection) {
-        std::string request;
-        char part[4096];
-        for (;;) {
-            const auto end = request.find("\r\n\r\n");
-            if (end != std::string::npos && request.size() >= end + 4 + length_of(request)) return true;
-            const auto count = ::recv(connection, part, sizeof part, 0);
-            if (count <= 0) return false;
-            request.append(part, static_cast<std::size_t>(count));
-        }
-    }
-
-    static std::size_t length_of(std::string head) {
-        for (auto &byte : head) byte = static_cast<char>(std::tolower(static_cast<unsigned char>(byte)));
-        const std::string name = "content-length:";
-        const auto start = head.find(name);
-        return start == std::string::npos ? 0 : std::stoul(head.substr(start + name.size()));
-    }
-
-    int listener_;
-    std::string url_;
     std::atomic<int> requests_{0};
     std::promise<void> arrived_, released_;
+    const std::shared_future<void> is_released_ = released_.get_future().share();
+    const loopback::Server server_ = loopback::serve([this](const loopback::Request &) { return respond(); });
 };
 
 Client client_of(const HeldServer &server, const std::string &folder) {
