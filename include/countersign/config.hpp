@@ -30,7 +30,7 @@ enum class GrantType {
     client_credentials,
 };
 
-/// Returns a grant type as the setting `grant` has it, such as "jwt-bearer".
+/// Returns the value of the setting `grant`, such as "jwt-bearer".
 constexpr std::string_view name(GrantType grant) noexcept {
     switch (grant) {
         case GrantType::jwt_bearer: return "jwt-bearer";
@@ -50,7 +50,7 @@ enum class ClientAuthentication {
     client_secret_jwt,
 };
 
-/// Returns a client authentication as the setting `client_auth` has it, such as "basic".
+/// Returns the value of the setting `client_auth`, such as "basic".
 constexpr std::string_view name(ClientAuthentication authentication) noexcept {
     switch (authentication) {
         case ClientAuthentication::none: return "none";
@@ -118,7 +118,7 @@ class Config {
         return made;
     }
 
-    /// Names a setting to assign to. An assignment that fails is reported by Client::make.
+    /// Returns a setting to assign to. If an assignment fails, Client::make returns its error.
     Setting operator[](std::string_view key) & noexcept COUNTERSIGN_LIFETIMEBOUND { return Setting(this, key); }
 
     /// Sets a setting, or replaces it.

@@ -31,12 +31,12 @@ namespace countersign {
 inline namespace v0 {
 namespace curl {
 
-/// A request. What it has no member for, such as the timeout or the CA, is set on the easy handle.
+/// A request. Set everything else, such as the timeout and the CA, on the easy handle.
 struct Request {
     std::string url;
     /// "Name: value". An Authorization header is replaced.
     std::vector<std::string> headers{};
-    /// The method; if it is empty, POST with a body and otherwise the handle's.
+    /// The method. If it is empty, it is POST with a body, and the handle's without one.
     std::string method{};
     /// The body. It can be sent again.
     std::optional<std::string> body{};
@@ -47,7 +47,7 @@ struct Request {
     std::vector<std::string> origins{};
 };
 
-/// The server's response, whatever its status is.
+/// The server's response, with any status.
 struct Response {
     long status = 0;
     std::string body;

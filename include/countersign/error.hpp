@@ -21,20 +21,20 @@ inline namespace v0 {
 /// throw.
 class Error : public std::exception, public ErrorFields<Error> {
   public:
-    /// Takes ownership of a C error, which may be NULL. CSIGN_STATUS_OK is no error, and becomes
-    /// Status::internal.
+    /// Takes ownership of a C error, which may be NULL. CSIGN_STATUS_OK isn't an error, and
+    /// becomes Status::internal.
     Error(::csign_status status, ::csign_error *raw)
         : status_(failed(static_cast<Status>(status))),
           error_(raw, &::csign_error_free),
           verdict_(static_cast<Verdict>(::csign_error_verdict(raw))) {}
 
-    /// Makes an error without the library, for a TokenSource of your own and for tests.
+    /// Creates an error without the library, for your own TokenSource and for tests.
     Error(Status status, Verdict verdict, std::string message)
         : status_(failed(status)),
           verdict_(verdict),
           message_(std::make_shared<const std::string>(std::move(message))) {}
 
-    /// Returns the number of the C ABI. It says more than the kind about incorrect use.
+    /// Returns the status code of the C ABI. For incorrect use, it is more specific than the kind.
     Status status() const noexcept { return status_; }
     /// Returns what happened.
     Kind kind() const noexcept {

@@ -85,7 +85,7 @@ class TokenFields {
 /// An access token. It is immutable. Copies share it, and the last one wipes it.
 class Token : public TokenFields<Token> {
   public:
-    /// Makes no token.
+    /// Creates an empty token.
     Token() noexcept = default;
     explicit Token(::csign_token *token) noexcept : token_(token) {}
     Token(Token &&) noexcept = default;
@@ -94,8 +94,8 @@ class Token : public TokenFields<Token> {
     Token &operator=(const Token &other) noexcept { return *this = Token(other); }
     ~Token() = default;
 
-    /// Makes a bearer token without the library, for a TokenSource of your own and for tests. It is
-    /// not wiped.
+    /// Creates a bearer token without the library, for your own TokenSource and for tests. It is not
+    /// wiped.
     static Token bearer(std::string access_token,
                         std::optional<std::chrono::system_clock::time_point> expires_at = std::nullopt) {
         detail::MadeToken made;
@@ -136,7 +136,7 @@ class TokenView : public TokenFields<TokenView> {
     const ::csign_token *token_;
 };
 
-/// Returns tokens. A Client is one. HTTP adapters take one, so a test can pass its own.
+/// Returns tokens. Client implements it, HTTP adapters take it, and a test can pass its own.
 class TokenSource {
   public:
     virtual ~TokenSource() = default;
