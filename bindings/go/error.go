@@ -27,8 +27,8 @@ var (
 	ErrUsage = errors.New("countersign: incorrect use of the API")
 	// ErrClosed: the [Client], [Key], [Login] or [Registry] was closed.
 	ErrClosed = errors.New("countersign: closed")
-	// ErrVerification: a signature or token is not valid. It came from outside, so the program is not at
-	// fault.
+	// ErrVerification: a signature or token is not valid. The input is at fault, not the
+	// program.
 	ErrVerification = errors.New("countersign: a signature or token is not valid")
 )
 

@@ -2,7 +2,7 @@ package dev.countersign;
 
 import java.io.Serial;
 
-/** A signature or signed token is not valid. The fault is the sender's, not the program's. */
+/** A signature or signed token is not valid. The input is at fault, not the program. */
 public final class VerificationException extends UnexpectedException {
     @Serial private static final long serialVersionUID = 1L;
 
