@@ -153,7 +153,7 @@ class AsyncClient:
 
     async def forget(self, *, force: bool = False, timeout: float | None = None) -> Forgotten:
         """Revoke the grant at the vendor and delete its tokens from memory and the store."""
-        return await self._awaited(timeout, partial(self._client.forget, force=force))
+        return await self._awaited(timeout, self._client._forget, force)
 
     def counts(self) -> Counts:
         """Return the client's counters."""
@@ -189,4 +189,4 @@ class AsyncClient:
         return repr(self._client).replace("Client", "AsyncClient", 1)
 
     async def _awaited(self, timeout: float | None, call: Callable[..., T], *arguments: Any) -> T:
-        return await awaited(self._client._submit(partial(call, *arguments)), timeout)
+        return await awaited(self._client._submit(call, *arguments), timeout)

@@ -151,11 +151,13 @@ class Client:
         request, and a later call gets the result.
         """
         least = milliseconds(min_valid_s)
-        if timeout is not None:
-            fresh = self._given(lib.csign_client_peek, least)
-            if fresh is not None:
-                return fresh
-        return self._within(timeout, lambda: self._token(lib.csign_client_token, least))
+        # Not by _within, because most calls return the cached token.
+        if timeout is None:
+            return self._token(lib.csign_client_token, least)
+        fresh = self._given(lib.csign_client_peek, least)
+        if fresh is not None:
+            return fresh
+        return self._within(timeout, self._token, lib.csign_client_token, least)
 
     def access_token(self, min_valid_s: float = 0, *, timeout: float | None = None) -> str:
         """Return the access token string. Like `token`, but faster. The string is a secret."""
@@ -187,7 +189,7 @@ class Client:
 
         If that fails and the current token is still valid, return the current one.
         """
-        return self._within(timeout, lambda: self._token(lib.csign_client_refresh))
+        return self._within(timeout, self._token, lib.csign_client_refresh)
 
     def invalidate(self, access_token: str | Token, /, *, timeout: float | None = None) -> None:
         """Report an access token that an API rejected with 401. The client doesn't return it again.
@@ -196,7 +198,7 @@ class Client:
         """
         value = access_token.access_token if isinstance(access_token, Token) else access_token
         self._last = None
-        self._within(timeout, lambda: self._call(lib.csign_client_invalidate, *given(value)))
+        self._within(timeout, self._call, lib.csign_client_invalidate, *given(value))
 
     def start_login(self, redirect_uri: str = "") -> Login:
         """Start a login, for programs with their own web server.
@@ -217,7 +219,7 @@ class Client:
         if the user denied access.
         """
         complete = lib.csign_client_complete_login
-        return self._within(timeout, lambda: self._token(complete, login._handle, *given(callback)))
+        return self._within(timeout, self._token, complete, login._handle, *given(callback))
 
     def login(self, open: Callable[[str], Any] = webbrowser.open, *, port: int = 0, timeout: float = 300) -> Token:
         """Run a complete login on this machine (RFC 8252).
@@ -260,7 +262,7 @@ class Client:
         These are the members of the token response, and the vendor's userinfo, which is requested
         once and stored.
         """
-        read = self._within(timeout, lambda: self._text(lib.csign_client_identity))
+        read = self._within(timeout, self._text, lib.csign_client_identity)
         return cast("dict[str, str]", json.loads(read))
 
     def forget(self, *, force: bool = False, timeout: float | None = None) -> Forgotten:
@@ -271,7 +273,7 @@ class Client:
         and the next call retries the revocation. A login replaces them. With `force`, the tokens
         are deleted even if the vendor did not revoke the grant.
         """
-        return self._within(timeout, lambda: self._forget(force))
+        return self._within(timeout, self._forget, force)
 
     def _forget(self, force: bool) -> Forgotten:
         forget = lib.csign_client_force_forget if force else lib.csign_client_forget
@@ -299,7 +301,7 @@ class Client:
 
         It says who refreshed the grant, when, and the result.
         """
-        read = self._within(timeout, lambda: self._text(lib.csign_client_events))
+        read = self._within(timeout, self._text, lib.csign_client_events)
         return [event(each) for each in json.loads(read)]
 
     def refresh_token_expires_at(self, *, timeout: float | None = None) -> datetime | None:
@@ -309,7 +311,7 @@ class Client:
         vendor didn't say, or if no refresh token is stored.
         """
         seconds = ffi.new("int64_t *")
-        self._within(timeout, lambda: self._call(lib.csign_client_refresh_token_expires_at, seconds))
+        self._within(timeout, self._call, lib.csign_client_refresh_token_expires_at, seconds)
         return None if seconds[0] < 0 else instant(int(seconds[0]))
 
     def check_saved(self, *, timeout: float | None = None) -> None:
@@ -318,7 +320,7 @@ class Client:
         The token isn't lost while the process runs, and each call for a token tries to store it
         again.
         """
-        self._within(timeout, lambda: self._call(lib.csign_client_check_saved))
+        self._within(timeout, self._call, lib.csign_client_check_saved)
 
     def close(self) -> None:
         """Close the client and wipe its secrets. Threads may still be using it.
@@ -444,15 +446,15 @@ class Client:
             self._raise_closed()
         raise raised
 
-    def _within(self, timeout: float | None, call: Callable[[], T]) -> T:
+    def _within(self, timeout: float | None, call: Callable[..., T], *arguments: Any) -> T:
         """Wait for a call, at most until its timeout."""
-        return call() if timeout is None else wait(self._submit(call), timeout)
+        return call(*arguments) if timeout is None else wait(self._submit(call, *arguments), timeout)
 
-    def _submit(self, call: Callable[[], T]) -> Future[T]:
+    def _submit(self, call: Callable[..., T], *arguments: Any) -> Future[T]:
         """Run a call on a thread of the client."""
         self._used()
         try:
-            return self._waiters.submit(call)
+            return self._waiters.submit(call, *arguments)
         except RuntimeError:  # Another thread has closed the client.
             self._used()
             raise

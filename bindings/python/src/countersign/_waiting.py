@@ -13,7 +13,7 @@ import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import Callable, TypeVar
+from typing import Any, Callable, TypeVar
 
 from ._errors import timed_out
 
@@ -30,13 +30,13 @@ class Waiters:
         self.name = name
         self.pool: tuple[int, ThreadPoolExecutor] | None = None
 
-    def submit(self, call: Callable[[], T]) -> Future[T]:
+    def submit(self, call: Callable[..., T], *arguments: Any) -> Future[T]:
         """Run a call on one of the threads. Raises RuntimeError after `shutdown`."""
         # A forked child has the object but not its threads. At exit, the process waits for the
         # threads, so that a new refresh token is stored.
         if self.pool is None or self.pool[0] != os.getpid():
             self.pool = os.getpid(), ThreadPoolExecutor(THREADS, f"countersign-{self.name}")
-        return self.pool[1].submit(call)
+        return self.pool[1].submit(call, *arguments)
 
     def apart(self, what: str, call: Callable[[], T], *, daemon: bool = False) -> Future[T]:
         """Run a call on its own thread, so that it doesn't queue behind the calls that it waits for."""
