@@ -5,6 +5,8 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 from ._errors import usage
+from ._source import AsyncTokenSource, TokenSource
+from ._token import Token
 
 
 def check_target(scheme: str, host: str) -> None:
@@ -15,6 +17,22 @@ def check_target(scheme: str, host: str) -> None:
         f"the token is not sent to {host} over {scheme}",
         "use https; plain http is allowed only to localhost and loopback addresses",
     )
+
+
+def replacement(source: TokenSource, rejected: Token, *, resendable: bool) -> Token | None:
+    """Invalidate a rejected token. Return another one to repeat the request with, or None."""
+    source.invalidate(rejected)
+    return other_than(rejected, source.token()) if resendable else None
+
+
+async def replacement_async(source: AsyncTokenSource, rejected: Token, *, resendable: bool) -> Token | None:
+    """Like `replacement`, but awaited."""
+    await source.invalidate(rejected)
+    return other_than(rejected, await source.token()) if resendable else None
+
+
+def other_than(rejected: Token, token: Token) -> Token | None:
+    return None if token.access_token == rejected.access_token else token
 
 
 def is_loopback(host: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Generator
 
 import httpx
 
-from ._http import check_target
+from ._http import check_target, replacement, replacement_async
 from ._source import AsyncTokenSource, TokenSource
 from ._token import Token
 
@@ -37,11 +37,9 @@ class Auth(httpx.Auth):
         token = self.source.token()
         response = yield signed(request, token)
         if rejected(response, token):
-            self.source.invalidate(token)
-            if can_be_sent_again(request):
-                other = self.source.token()
-                if other.access_token != token.access_token:
-                    yield signed(request, other)
+            other = replacement(self.source, token, resendable=can_be_sent_again(request))
+            if other is not None:
+                yield signed(request, other)
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         raise TypeError("httpx.AsyncClient needs countersign.httpx.AsyncAuth, with an AsyncClient")
@@ -63,11 +61,9 @@ class AsyncAuth(httpx.Auth):
         token = await self.source.token()
         response = yield signed(request, token)
         if rejected(response, token):
-            await self.source.invalidate(token)
-            if can_be_sent_again(request):
-                other = await self.source.token()
-                if other.access_token != token.access_token:
-                    yield signed(request, other)
+            other = await replacement_async(self.source, token, resendable=can_be_sent_again(request))
+            if other is not None:
+                yield signed(request, other)
 
 
 def signed(request: httpx.Request, token: Token) -> httpx.Request:

@@ -15,7 +15,7 @@ from requests.exceptions import UnrewindableBodyError
 from requests.utils import rewind_body
 from urllib3.util import parse_url
 
-from ._http import check_target
+from ._http import check_target, replacement
 from ._source import TokenSource
 from ._token import Token
 
@@ -65,17 +65,9 @@ class Retry:
         # token.
         if response.status_code != 401 or asked.headers.get("Authorization") != self.token.authorization:
             return response
-        self.source.invalidate(self.token)
-        if not can_be_sent_again(asked):
-            return response
-        again = asked.copy()
-        try:
-            if again._body_position is not None:  # type: ignore[attr-defined]
-                rewind_body(again)
-        except UnrewindableBodyError:
-            return response
-        token = self.source.token()
-        if token.access_token == self.token.access_token:
+        again = rewound(asked)
+        token = replacement(self.source, self.token, resendable=again is not None)
+        if again is None or token is None:
             return response
         _ = response.content  # Read to the end, so that the connection can be reused.
         response.close()
@@ -90,6 +82,19 @@ class Retry:
         second.history.append(response)
         second.request = again
         return second
+
+
+def rewound(request: requests.PreparedRequest) -> requests.PreparedRequest | None:
+    """Return a copy of a request to send again, or None if its body can't be sent again."""
+    if not can_be_sent_again(request):
+        return None
+    again = request.copy()
+    try:
+        if again._body_position is not None:  # type: ignore[attr-defined]
+            rewind_body(again)
+    except UnrewindableBodyError:
+        return None
+    return again
 
 
 def can_be_sent_again(request: requests.PreparedRequest) -> bool:

@@ -11,8 +11,9 @@ from typing import Any
 import urllib3
 from urllib3.util import parse_url
 
-from ._http import check_target
+from ._http import check_target, replacement
 from ._source import TokenSource
+from ._token import Token
 
 __all__ = ["PoolManager"]
 
@@ -36,25 +37,19 @@ class PoolManager(urllib3.PoolManager):
         """Send a request. `redirect` is ignored: the caller gets the redirect."""
         target = parse_url(url)
         check_target(target.scheme or "", target.host or "")
-        headers = {
-            name: value
-            for name, value in dict(more.pop("headers", None) or self.headers).items()
-            if name.lower() != "authorization"
-        }
+        more["headers"] = urllib3.HTTPHeaderDict(more.get("headers") or self.headers)
         token = self.source.token()
-        response = self._sent(method, url, {**headers, "Authorization": token.authorization}, more)
+        response = self._sent(method, url, token, more)
         if response.status != 401:
             return response
-        self.source.invalidate(token)
         body = more.get("body")
-        if body is not None and not isinstance(body, (str, bytes)):
-            return response
-        other = self.source.token()
-        if other.access_token == token.access_token:
+        other = replacement(self.source, token, resendable=body is None or isinstance(body, (str, bytes)))
+        if other is None:
             return response
         response.drain_conn()  # So that the connection can be reused.
         response.release_conn()
-        return self._sent(method, url, {**headers, "Authorization": other.authorization}, more)
+        return self._sent(method, url, other, more)
 
-    def _sent(self, method: str, url: str, headers: dict[str, str], more: dict[str, Any]) -> urllib3.BaseHTTPResponse:
-        return super().urlopen(method, url, redirect=False, headers=headers, **more)
+    def _sent(self, method: str, url: str, token: Token, more: dict[str, Any]) -> urllib3.BaseHTTPResponse:
+        more["headers"]["Authorization"] = token.authorization
+        return super().urlopen(method, url, redirect=False, **more)
