@@ -9,33 +9,23 @@ from __future__ import annotations
 import asyncio
 import json
 import statistics
-import sys
-import tempfile
 import timeit
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import countersign
+from countersign import testing
 from countersign._library import lib
-
-sys.path.insert(0, str(Path(__file__).parent / "tests"))
-from sandbox import Sandbox
 
 ROUNDS = 7
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        sandbox = Sandbox(Path(folder))
-        try:
-            with countersign.Client.load("docusign-jwt", sandbox.connections, store="memory") as client:
-                client.token()
-                report("empty call", lib.csign_abi_version)
-                report("cached token", client.access_token)
-                report("cached token object", client.token)
-                asyncio.run(report_async(countersign.AsyncClient.sharing(client)))
-        finally:
-            sandbox.end()
+    with testing.sandbox() as sandbox, sandbox.client("docusign-jwt") as client:
+        client.token()
+        report("empty call", lib.csign_abi_version)
+        report("cached token", client.access_token)
+        report("cached token object", client.token)
+        asyncio.run(report_async(countersign.AsyncClient.sharing(client)))
 
 
 def report(what: str, call: Callable[[], object]) -> None:

@@ -8,14 +8,13 @@ from __future__ import annotations
 import gc
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 import countersign
 from countersign import _callbacks as callbacks
 
 sys.path.insert(0, str(Path(__file__).parent / "tests"))
-from sandbox import Sandbox
+from sandbox import Sandbox, running
 from scenario_client import written
 
 ROUNDS = 10_000
@@ -25,12 +24,8 @@ TOKENS_EVERY = 25
 
 
 def main() -> int:
-    with tempfile.TemporaryDirectory() as folder:
-        sandbox = Sandbox(Path(folder))
-        try:
-            return run(sandbox)
-        finally:
-            sandbox.end()
+    with running() as sandbox:
+        return run(sandbox)
 
 
 def run(sandbox: Sandbox) -> int:

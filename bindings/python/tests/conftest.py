@@ -7,16 +7,15 @@ from pathlib import Path
 
 import pytest
 from api import Api
-from sandbox import Sandbox
+from sandbox import Sandbox, running
 
 import countersign
 
 
 @pytest.fixture(scope="session")
-def one_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    started = Sandbox(tmp_path_factory.mktemp("sandbox"))
-    yield started
-    started.end()
+def one_sandbox() -> Iterator[Sandbox]:
+    with running() as started:
+        yield started
 
 
 @pytest.fixture

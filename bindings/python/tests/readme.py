@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from sandbox import Sandbox
+from sandbox import Sandbox, running
 
 VENDOR = "https://account-d.docusign.com"
 README = Path(__file__).parents[1] / "README.md"
@@ -69,11 +69,7 @@ def run_with_stores_on_servers(sandbox: Sandbox) -> None:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as made:
-        started = Sandbox(Path(made))
-        try:
-            run_all(started)
-            run_with_stores_on_servers(started)
-        finally:
-            started.end()
+    with running() as started:
+        run_all(started)
+        run_with_stores_on_servers(started)
     print("the README's examples run")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import ssl
-import subprocess
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from countersign import testing
 
 
 class Response(NamedTuple):
@@ -23,15 +25,11 @@ class Response(NamedTuple):
 class Sandbox:
     """A running `countersign-sandbox`."""
 
-    def __init__(self, folder: Path) -> None:
-        command = os.environ["COUNTERSIGN_SANDBOX"]
-        self.process = subprocess.Popen([command, "--tls", "--dir", str(folder)], stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        ready = json.loads(self.process.stdout.readline())
-        self.url: str = ready["url"]
-        self.dir: str = ready["dir"]
-        self.connections: str = ready["connections"]
-        self.ca_file: str = ready["ca_file"]
+    def __init__(self, started: testing.Sandbox) -> None:
+        self.url = started.url
+        self.dir = str(started.dir)
+        self.connections = str(started.connections)
+        self.ca_file = str(started.ca_file)
         trust = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=self.ca_file))
         self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), trust, NotFollowed)
 
@@ -63,11 +61,12 @@ class Sandbox:
             with error:
                 return Response(error.code, error.headers.get("Location"), error.read())
 
-    def end(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+
+@contextmanager
+def running() -> Iterator[Sandbox]:
+    """Run $COUNTERSIGN_SANDBOX until the block ends."""
+    with testing.sandbox(os.environ["COUNTERSIGN_SANDBOX"]) as started:
+        yield Sandbox(started)
 
 
 class NotFollowed(urllib.request.HTTPRedirectHandler):

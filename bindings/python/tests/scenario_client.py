@@ -79,12 +79,19 @@ class Heard:
     """Counts the listener's calls."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.changed = threading.Condition()
         self.counts = {"obtained": 0, "rotated": 0, "forgotten": 0}
 
     def hear(self, change: str, token: countersign.Token | None) -> None:
         assert (token is None) == (change == "forgotten")
-        with self.lock:
+        with self.changed:
             # A rotation also obtains a new token.
             for word in {"rotated": ("obtained", "rotated")}.get(change, (change,)):
                 self.counts[word] += 1
+            self.changed.notify_all()
+
+    def wait_for(self, expected: dict[str, int], timeout: float) -> dict[str, int]:
+        """Return the counts, as soon as they are as expected or the timeout is over."""
+        with self.changed:
+            self.changed.wait_for(lambda: expected.items() <= self.counts.items(), timeout)
+            return dict(self.counts)

@@ -123,14 +123,7 @@ class Steps:
         return Seen({"status": response.status_code, "token_requests": len(self.sandbox.log()) - before})
 
     def take_events(self, step: dict[str, Any]) -> Seen:
-        until = time.monotonic() + 60
-        expect: dict[str, int] = step.get("expect", {})
-        while time.monotonic() < until:
-            heard = dict(self.maker.heard.counts)
-            if all(heard[name] == count for name, count in expect.items()):
-                break
-            time.sleep(0.01)
-        return Seen(dict(self.maker.heard.counts))
+        return Seen(self.maker.heard.wait_for(step.get("expect", {}), 60))
 
     def take_close_in_use(self, step: dict[str, Any]) -> Seen:
         count = step["count"]

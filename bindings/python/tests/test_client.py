@@ -76,7 +76,7 @@ def test_the_path_defaults_to_the_commands_file(connections: Path, monkeypatch: 
 
 def test_no_secret_is_shown(client: countersign.Client) -> None:
     token = client.token()
-    assert token.access_token == token.access_token
+    assert client.access_token() == token.access_token
     assert token.authorization == f"Bearer {token.access_token}"
     assert token.access_token not in repr(token) + str(token) + repr(client)
 

@@ -48,7 +48,6 @@ def test_a_status_without_an_error_object_is_a_failure() -> None:
 
 
 def test_every_verdict_has_a_class() -> None:
-
     assert set(errors.CLASSES) == set(Verdict)
     assert len(set(errors.CLASSES.values())) == len(Verdict)
 

@@ -18,18 +18,14 @@ Send = Callable[..., httpx.Response]
 
 @pytest.fixture(params=["Client", "AsyncClient"])
 def send(request: pytest.FixtureRequest, client: countersign.Client) -> Send:
-
     def at_once(method: str, url: str, **more: Any) -> httpx.Response:
         with httpx.Client(auth=countersign.httpx.Auth(client), follow_redirects=True, trust_env=False) as http:
             return http.request(method, url, **more)
 
     def awaited(method: str, url: str, **more: Any) -> httpx.Response:
         async def call() -> httpx.Response:
-            async with httpx.AsyncClient(
-                auth=countersign.httpx.AsyncAuth(countersign.AsyncClient.sharing(client)),
-                follow_redirects=True,
-                trust_env=False,
-            ) as http:
+            auth = countersign.httpx.AsyncAuth(countersign.AsyncClient.sharing(client))
+            async with httpx.AsyncClient(auth=auth, follow_redirects=True, trust_env=False) as http:
                 return await http.request(method, url, **more)
 
         return asyncio.run(call())
