@@ -5,7 +5,7 @@ use countersign_core::{BasicEncoding, ClientAuth, GrantKind, Roots, SETTINGS};
 use heck::{ToSnakeCase, ToUpperCamelCase};
 
 use super::fields::{Idiom, Kind, fields};
-use super::model::{self, Enum, Function, Model, Type};
+use super::model::{self, Enum, Function, Model, Type, Value};
 use super::text::wrapped;
 use super::{File, banner, c};
 
@@ -164,7 +164,7 @@ fn words(model: &Model) -> Result<String, String> {
         "\"\"\"Closed sets of words. {}\"\"\"\n\nfrom typing import Literal\n",
         banner()
     );
-    let mut add = |name: &str, about: &str, words: &[String]| {
+    let mut add = |name: &str, about: &str, words: Vec<String>| {
         let quoted: Vec<_> = words
             .iter()
             .map(|word| format!("    \"{word}\",\n"))
@@ -174,10 +174,10 @@ fn words(model: &Model) -> Result<String, String> {
             quoted.concat()
         ));
     };
+    let lower = |value: &Value| value.name.to_lowercase();
     let mut kinds = vec!["usage".to_owned()];
-    let core = model::variants("crates/core/src/error/kind.rs", "ErrorKind")?;
-    kinds.extend(core.iter().map(|kind| kind.name.to_lowercase()));
-    add("Kind", "What failed: `Error.kind`.", &kinds);
+    kinds.extend(model::core_variants("ErrorKind")?.iter().map(lower));
+    add("Kind", "What failed: `Error.kind`.", kinds);
     for (name, about) in [
         ("Verdict", "What to do about an error: `Error.verdict`."),
         ("Source", "Where a call got its token from: `Token.source`."),
@@ -187,37 +187,29 @@ fn words(model: &Model) -> Result<String, String> {
         ),
         (
             "Change",
-            "What a `Listener` is told about a connection's token.",
+            "What changed: the first argument of a `Listener`.",
         ),
-        ("LogLevel", "How important a log line is."),
     ] {
         let found = model.enumeration(&name.to_snake_case())?;
-        let values: Vec<_> = found
-            .values
-            .iter()
-            .map(|value| value.name.to_lowercase())
-            .collect();
-        add(name, about, &values);
+        add(name, about, found.values.iter().map(lower).collect());
     }
-    let all = |words: &[&str]| {
-        words
-            .iter()
-            .map(|&word| word.to_owned())
-            .collect::<Vec<_>>()
-    };
-    let grants: Vec<_> = GrantKind::ALL.iter().map(|one| one.as_str()).collect();
-    add("GrantType", "The setting `grant`.", &all(&grants));
-    let ways: Vec<_> = ClientAuth::ALL.iter().map(|one| one.as_str()).collect();
-    add("ClientAuth", "The setting `client_auth`.", &all(&ways));
-    let encodings: Vec<_> = BasicEncoding::ALL.iter().map(|one| one.as_str()).collect();
+    add("GrantType", "The setting `grant`.", strings(GrantKind::ALL));
+    add(
+        "ClientAuth",
+        "The setting `client_auth`.",
+        strings(ClientAuth::ALL),
+    );
     add(
         "BasicEncoding",
         "The setting `basic_encoding`.",
-        &all(&encodings),
+        strings(BasicEncoding::ALL),
     );
-    let roots: Vec<_> = Roots::ALL.iter().map(|one| one.as_str()).collect();
-    add("Roots", "The setting `roots`.", &all(&roots));
+    add("Roots", "The setting `roots`.", strings(Roots::ALL));
     Ok(out)
+}
+
+fn strings(choices: &[impl ToString]) -> Vec<String> {
+    choices.iter().map(ToString::to_string).collect()
 }
 
 /// Formats a docstring, on one line if it fits.

@@ -5,8 +5,6 @@ use std::fs;
 use super::model::{self, Value};
 use crate::root;
 
-const CORE: &str = "crates/core/src/error/kind.rs";
-
 /// The files with handwritten descriptions of the verdicts.
 const DESCRIBED: &[&str] = &[
     "bindings/cpp/README.md",
@@ -20,7 +18,7 @@ const DESCRIBED: &[&str] = &[
 
 #[test]
 fn every_language_describes_the_verdicts_as_core_does() {
-    let verdicts = model::variants(CORE, "Verdict").unwrap();
+    let verdicts = model::core_variants("Verdict").unwrap();
     assert_eq!(verdicts.len(), 5);
     for file in DESCRIBED {
         let text = words(&fs::read_to_string(root().join(file)).unwrap());
@@ -36,7 +34,7 @@ fn the_c_abi_describes_kinds_and_verdicts_as_core_does() {
     let model = model::countersign().unwrap();
     for (name, short, count) in [("ErrorKind", "status", 20), ("Verdict", "verdict", 5)] {
         let described = model.enumeration(short).unwrap();
-        let core = model::variants(CORE, name).unwrap();
+        let core = model::core_variants(name).unwrap();
         assert_eq!(core.len(), count, "{name}");
         for Value { name, about, .. } in &core {
             let own = described.values.iter().find(|value| value.name == *name);

@@ -52,19 +52,11 @@ Revocation = Literal[
     "failed",
 ]
 
-#: What a `Listener` is told about a connection's token.
+#: What changed: the first argument of a `Listener`.
 Change = Literal[
     "obtained",
     "rotated",
     "forgotten",
-]
-
-#: How important a log line is.
-LogLevel = Literal[
-    "error",
-    "warn",
-    "info",
-    "debug",
 ]
 
 #: The setting `grant`.
