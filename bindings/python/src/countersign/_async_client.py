@@ -84,8 +84,7 @@ class AsyncClient:
         **more: Unpack[Settings],
     ) -> AsyncClient:
         """Build a client for `[connections.NAME]` of a TOML file, like `Client.load`."""
-        client = cls.__new__(cls)
-        client._client = Client.load(
+        client = Client.load(
             name,
             path,
             settings,
@@ -96,7 +95,7 @@ class AsyncClient:
             on_change=on_change,
             **more,
         )
-        return client
+        return cls.sharing(client)
 
     @classmethod
     def sharing(cls, client: Client) -> AsyncClient:

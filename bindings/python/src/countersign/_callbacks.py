@@ -115,15 +115,14 @@ KEPT: dict[int, Any] = {}
 
 
 def lent(call: Callable[..., Any]) -> tuple[Host, Pointer]:
-    """Return a host for a callback, and the user_data by which the library finds it."""
-    host = Host(call)
-    user_data = ffi.new_handle(weakref.ref(host))
+    """Return a host for a callback, and the user_data that the library has until it calls destroy."""
+    host, user_data = permanent(call)
     KEPT[address(user_data)] = user_data
     return host, user_data
 
 
 def permanent(call: Callable[..., Any]) -> tuple[Host, Pointer]:
-    """Like `lent`, for a callback that is never freed."""
+    """Like `lent`, for a callback without a destroy."""
     host = Host(call)
     return host, ffi.new_handle(weakref.ref(host))
 

@@ -290,11 +290,11 @@ class Client:
 
     def counts(self) -> Counts:
         """Return the client's counters."""
-        count, counts = ffi.new("uint64_t *"), {}
-        for counter in Counter:
-            self._call(lib.csign_client_count, counter, count)
-            counts[counter.name.lower()] = int(count[0])
-        return Counts(**{name: counts[name] for name in Counts._fields})
+        count, counts = ffi.new("uint64_t *"), []
+        for name in Counts._fields:
+            self._call(lib.csign_client_count, Counter[name.upper()], count)
+            counts.append(int(count[0]))
+        return Counts(*counts)
 
     def events(self, *, timeout: float | None = None) -> list[Event]:
         """Return the recent history of the connection's grant, oldest first.

@@ -105,8 +105,7 @@ class Provider:
 
 
 def event(read: Mapping[str, Any]) -> Event:
-    names = ("by", "what", "attempt", "spent", "got")
-    return Event(at=instant(read["at_ms"] / 1000), **{name: read[name] for name in names if name in read})
+    return Event(**immutable(Event, {**read, "at": instant(read["at_ms"] / 1000)}))
 
 
 def key_info(read: Mapping[str, Any]) -> KeyInfo:
