@@ -28,13 +28,12 @@ T = TypeVar("T")
 
 
 class AsyncClient:
-    """A `Client` whose calls are awaited, under asyncio or trio.
+    """A `Client` for asyncio and trio.
 
-    A cached token is returned at once. Anything else waits on another thread. If the task is
-    cancelled, or its `timeout` is over, the wait ends. The request goes on in the library, and the
-    next caller gets its result.
+    A cached token is returned at once. Anything else waits on another thread. Cancelling the task,
+    or its `timeout`, ends the wait but not the request: the next caller gets its result.
 
-    Methods do what `Client`'s do. Those that never wait are not awaited.
+    The methods are `Client`'s. Those that wait are coroutines.
 
     >>> import asyncio
     >>> async def main() -> None:

@@ -131,7 +131,7 @@ DEFAULT_LOG = permanent(to_logger(COMPLAINTS))
 
 
 def settle(end: float) -> None:
-    """Wait until the library has dropped the callbacks of freed clients, at most until a time.
+    """Wait until the library has dropped the callbacks of freed clients, or until the time `end`.
 
     A thread of the library that calls Python while the interpreter ends would abort the process.
     """

@@ -147,8 +147,8 @@ class Client:
         callers share.
 
         Raises one of Error's subclasses, by its verdict, and TimedOutError if there is no token
-        within `timeout` seconds. All calls that wait have this argument. It ends the wait, not the
-        request, and a later call gets the result.
+        within `timeout` seconds. Every call that waits takes a timeout. It ends the wait, not the
+        request: a later call gets the result.
         """
         least = milliseconds(min_valid_s)
         # Not by _within, because most calls return the cached token.
@@ -325,9 +325,9 @@ class Client:
     def close(self) -> None:
         """Close the client and wipe its secrets. Threads may still be using it.
 
-        Later calls raise ClosedError, and so do calls that have not sent a
-        request. Wait for a request that was sent, so that its result is stored. The client may be
-        closed more than once.
+        Later calls raise ClosedError, and so do calls that have not sent a request. Wait for a
+        request that was sent, so that its result is stored. The client may be closed more than
+        once.
 
         Raises the store's error if a new token could not be stored and is lost.
         """

@@ -41,7 +41,7 @@ class RetryError(Error):
 
 
 class TimedOutError(RetryError, TimeoutError):
-    """The `timeout` of a call ended its wait. The request goes on, and a later call gets its result."""
+    """A call timed out. The request continues, and a later call gets its result."""
 
 
 class ReauthorizeError(Error):
@@ -61,11 +61,11 @@ class UnexpectedError(Error):
 
 
 class VerificationError(UnexpectedError):
-    """A signed token does not verify. It may have come from anybody: don't trust it."""
+    """A signed token does not verify. It may be forged: don't trust it."""
 
 
 class UsageError(UnexpectedError):
-    """The program has made a wrong call."""
+    """The program called the API incorrectly."""
 
 
 class ClosedError(UsageError, RuntimeError):
@@ -123,7 +123,7 @@ def usage(message: str, hint: str) -> Error:
 
 
 def timed_out(timeout: float) -> Error:
-    """Return the exception for a call whose time is over."""
+    """Return the exception for a call that timed out."""
     return TimedOutError(
         f"the call did not end within its timeout of {timeout:g} s",
         verdict="retry",

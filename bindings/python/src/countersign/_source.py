@@ -1,4 +1,4 @@
-"""What gives out tokens: a client, or a fake in a user's unit test."""
+"""Token sources: clients, and fakes in unit tests."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from ._token import Token
 
 @runtime_checkable
 class TokenSource(Protocol):
-    """Returns access tokens. `Client` is one, and every adapter for a blocking HTTP library takes one.
+    """Returns access tokens. `Client` is one, and the adapters for blocking HTTP libraries accept any.
 
-    Implement it in a unit test to use code that needs a token without a client.
+    Implement it in unit tests, for code that needs a token but no client.
     """
 
     def token(self) -> Token:
@@ -25,7 +25,7 @@ class TokenSource(Protocol):
 
 @runtime_checkable
 class AsyncTokenSource(Protocol):
-    """Like `TokenSource`, but awaited. `AsyncClient` is one."""
+    """Like `TokenSource`, with coroutines. `AsyncClient` is one."""
 
     async def token(self) -> Token:
         """Return a valid token."""

@@ -1,7 +1,7 @@
 """Waiting for the library: on other threads, for asyncio, trio and calls with a timeout.
 
-Ending a wait doesn't end the call: a request that was sent must be read, because it may bring a new
-refresh token.
+Ending a wait doesn't end the call: the response must be read, because it may contain a new refresh
+token.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ async def done_in_asyncio(future: Future[T], timeout: float | None) -> None:
     done, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def wake(_: Future[T]) -> None:
-        with contextlib.suppress(RuntimeError):  # The loop is closed: nobody waits any more.
+        with contextlib.suppress(RuntimeError):  # The loop is closed, and its tasks with it.
             loop.call_soon_threadsafe(done.set)
 
     future.add_done_callback(wake)

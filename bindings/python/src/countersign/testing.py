@@ -1,7 +1,6 @@
 """Fakes for users' own tests: a token source without a client, and the sandbox.
 
-With pytest, the fixtures `countersign_source` and `countersign_sandbox` are there once this package
-is installed.
+Installing this package adds the pytest fixtures `countersign_source` and `countersign_sandbox`.
 
 >>> source = StaticSource("secret")
 >>> source.token().access_token
@@ -31,9 +30,9 @@ __all__ = ["AsyncStaticSource", "Sandbox", "StaticSource", "sandbox"]
 
 
 class StaticSource:
-    """A `TokenSource` that returns its tokens one after another, and the last one again and again.
+    """A `TokenSource` that returns the same token until it is invalidated, and then the next.
 
-    The next token is returned after the current one is invalidated.
+    The last one is never replaced.
     """
 
     def __init__(self, *tokens: str | Token) -> None:
@@ -53,7 +52,7 @@ class StaticSource:
 
 
 class AsyncStaticSource:
-    """An `AsyncTokenSource` that returns what a `StaticSource` returns."""
+    """Like `StaticSource`, for asyncio and trio."""
 
     def __init__(self, *tokens: str | Token) -> None:
         self._source = StaticSource(*tokens)
