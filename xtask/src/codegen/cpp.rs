@@ -63,25 +63,20 @@ fn documented(paragraphs: &[String], indent: &str) -> String {
 
 /// The kinds of errors: the statuses, with one kind for all incorrect uses of the API.
 fn kind(status: &Enum) -> String {
-    let kinds: Vec<_> = status
-        .values
-        .iter()
-        .filter(|value| value.number >= 20 && !matches!(value.name.as_str(), "PANIC" | "POISONED"))
-        .collect();
     let mut out = String::from(
         "\n/// What happened. Later libraries may add kinds, so branch on the Verdict.\n\
          enum class Kind : std::int32_t {\n    \
          /// The API was used incorrectly: Error::status says how.\n    \
          usage = CSIGN_STATUS_BAD_ARGUMENT,\n",
     );
-    for value in &kinds {
+    for value in status.kinds() {
         out.push_str(&documented(std::slice::from_ref(&value.about), "    "));
         let (word, constant) = (value.word(), status.constant(value));
         out.push_str(&format!("    {word} = {constant},\n"));
     }
     out.push_str("};\n");
     let mut cases = String::from("        case Kind::usage: return \"usage\";\n");
-    for value in &kinds {
+    for value in status.kinds() {
         let word = value.word();
         cases.push_str(&format!("        case Kind::{word}: return \"{word}\";\n"));
     }

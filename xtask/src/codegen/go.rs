@@ -69,8 +69,7 @@ fn kinds(one: &Enum) -> String {
          [Verdict].\ntype Kind string\n\n// The kinds.\nconst (\n\
          \t// KindUsage: the API was used incorrectly, or an object was closed.\n\tKindUsage Kind = \"usage\"\n",
     );
-    let of_kinds = one.values.iter().filter(|value| value.number >= 20);
-    for value in of_kinds.filter(|value| !["PANIC", "POISONED"].contains(&value.name.as_str())) {
+    for value in one.kinds() {
         let name = name("Kind", value);
         out.push_str(&about(&name, value));
         out.push_str(&format!("\t{name} Kind = \"{}\"\n", value.word()));

@@ -147,10 +147,8 @@ fn error_kind(status: &Enum) -> String {
         ),
     ];
     let known = status
-        .values
-        .iter()
-        .filter(|value| (20..100).contains(&value.number) || value.name == "INTERNAL");
-    let known = known.map(|value| (value.name.as_str(), value.about.as_str()));
+        .kinds()
+        .map(|value| (value.name.as_str(), value.about.as_str()));
     let values: Vec<_> = known
         .chain(of_this_package)
         .map(|(name, about)| format!("{}    {name}", javadoc(&[about.to_owned()], "    ")))

@@ -247,6 +247,14 @@ impl Enum {
         without_prefix(&self.name)
     }
 
+    /// Returns the statuses that are kinds of errors: all but incorrect uses of the API, which share
+    /// the kind `usage`, and panics.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = &Value> {
+        let panics = ["PANIC", "POISONED"];
+        let values = self.values.iter();
+        values.filter(move |value| value.number >= 20 && !panics.contains(&value.name.as_str()))
+    }
+
     /// Returns a value's name in C.
     pub(crate) fn constant(&self, value: &Value) -> String {
         format!("{}_{}", self.name.to_uppercase(), value.name)
