@@ -26,8 +26,8 @@ import countersign
 from countersign import _callbacks as callbacks
 from countersign import _client as client_module
 from countersign import _library
-from countersign._numbers import Status
-from countersign._text import ERROR_OUT
+from countersign._numbers import Revocation, Status
+from countersign._text import ERROR_OUT, word
 
 
 def test_settings_as_keywords_or_a_mapping(sandbox: Sandbox) -> None:
@@ -450,3 +450,8 @@ def written(connections: Path, name: str) -> dict[str, str]:
     from scenario_client import written as read
 
     return read(connections, name)
+
+
+def test_a_number_of_a_later_library_is_unknown() -> None:
+    assert [word(Revocation, number) for number in Revocation] == [each.name.lower() for each in Revocation]
+    assert word(Revocation, 99) == "unknown"

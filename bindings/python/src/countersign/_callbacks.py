@@ -20,7 +20,7 @@ from ._errors import check
 from ._library import ffi, lib
 from ._numbers import Change as ChangeNumber
 from ._numbers import LogLevel as LogLevelNumber
-from ._text import ERROR_OUT, given
+from ._text import ERROR_OUT, given, word
 from ._words import Change
 
 if TYPE_CHECKING:
@@ -200,8 +200,8 @@ def SIGN(user_data: Pointer, message: Pointer, length: int, out: Pointer, capaci
 def LOG(user_data: Pointer, level: int, line: Pointer, length: int) -> None:
     host = found(user_data)
     if host is not None:
-        word = LogLevelNumber(level).name.lower() if level in set(LogLevelNumber) else "debug"
-        host.call(word, bytes(ffi.buffer(line, length)).decode("utf-8", "replace"))
+        text = bytes(ffi.buffer(line, length)).decode("utf-8", "replace")
+        host.call(word(LogLevelNumber, level, "debug"), text)
 
 
 @ffi.callback("int32_t(void *, int64_t *, uint64_t *)", error=1, onerror=complain)
@@ -217,8 +217,7 @@ def CLOCK(user_data: Pointer, unix_ms: Pointer, boot_ms: Pointer) -> int:
 def CHANGE(user_data: Pointer, change: int, token: Pointer) -> None:
     host = found(user_data)
     if host is not None:
-        word = ChangeNumber(change).name.lower() if change in set(ChangeNumber) else "unknown"
-        host.call(word, tokens.read(token) if token else None)
+        host.call(word(ChangeNumber, change), tokens.read(token) if token else None)
 
 
 @ffi.callback("int32_t(void *, const char *, size_t)", error=1, onerror=complain)

@@ -25,7 +25,7 @@ from ._numbers import Counter, Status
 from ._numbers import Revocation as RevocationNumber
 from ._records import Counts, Event, Forgotten, event, instant
 from ._registry import Registry
-from ._text import ERROR_OUT, LENGTH_OUT, TEXT_OUT, given, taken
+from ._text import ERROR_OUT, LENGTH_OUT, TEXT_OUT, given, taken, word
 from ._token import Token
 from ._waiting import Waiters, wait
 
@@ -280,11 +280,11 @@ class Client:
         revocation, reason = ffi.new("csign_revocation *"), ffi.new(ERROR_OUT)
         self._last = None
         self._call(forget, revocation, reason)
-        word = cast("Revocation", RevocationNumber(revocation[0]).name.lower())
+        outcome = cast("Revocation", word(RevocationNumber, revocation[0]))
         if not reason[0]:
-            return Forgotten(word, None)
+            return Forgotten(outcome, None)
         try:
-            return Forgotten(word, read(reason[0]))
+            return Forgotten(outcome, read(reason[0]))
         finally:
             lib.csign_error_free(reason[0])
 

@@ -8,6 +8,7 @@ from ._library import ffi, lib
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from enum import IntEnum
 
     from ._abi import Pointer
 
@@ -38,3 +39,8 @@ def taken(out: Pointer) -> bytes:
         return cast(bytes, ffi.unpack(lib.csign_text_value(out[0], length), length[0]))
     finally:
         lib.csign_text_free(out[0])
+
+
+def word(numbers: type[IntEnum], number: int, other: str = "unknown") -> str:
+    """Return the word for a number, or `other` for a number that only a later library has."""
+    return numbers(number).name.lower() if number in set(numbers) else other
