@@ -68,6 +68,7 @@
 
 mod app;
 mod assertion;
+pub mod cases;
 #[cfg(feature = "tls")]
 #[doc(hidden)]
 pub mod certificates;
@@ -77,6 +78,7 @@ mod clock;
 mod connection;
 mod date;
 mod document;
+mod dry_run;
 mod error;
 mod form;
 mod grant;
@@ -119,6 +121,7 @@ pub use crate::connection::Connection;
 #[doc(hidden)]
 pub use crate::connection::label;
 pub use crate::date::parse_http_date;
+pub use crate::dry_run::{DryRun, UnsignedAssertion, dry_run, dry_run_login};
 pub use crate::error::{Error, ErrorKind, Verdict};
 pub use crate::form::Form;
 pub use crate::grant::{Grant, TokenTypeHint};
@@ -129,7 +132,7 @@ pub use crate::login::{Login, read_authorization_response};
 pub use crate::loopback::Listener;
 pub use crate::pkce::Pkce;
 pub use crate::profile::Profile;
-pub use crate::provider::{Provider, Registry, from_profile};
+pub use crate::provider::{Provider, Registry, from_profile, provider_from_toml};
 pub use crate::random::{Random, SystemRandom};
 pub use crate::requests::{revocation_request, token_request};
 pub use crate::responses::{

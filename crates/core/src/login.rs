@@ -358,6 +358,21 @@ impl Login {
         self.state.expose()
     }
 
+    /// Returns the values that each login has for itself, with the names of their parameters.
+    pub(crate) fn fresh_parameters(&self) -> Vec<(&'static str, String)> {
+        let nonce = self.nonce.as_ref().map(|nonce| nonce.expose().to_owned());
+        let challenge = Pkce::from_verifier(self.verifier.expose()).map(|pkce| pkce.challenge);
+        let all = [
+            ("state", Some(self.state.expose().to_owned())),
+            ("nonce", nonce),
+            ("code_challenge", challenge.ok()),
+        ];
+        let known = all
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)));
+        known.collect()
+    }
+
     pub(crate) fn purpose(&self) -> Purpose {
         self.purpose
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Connection;
 use crate::jws::Backend;
-use crate::{Error, Settings, Signer};
+use crate::{Error, Secret, Settings, Signer};
 
 /// What a connection was built from, to build it again when a file changes.
 #[derive(Debug)]
@@ -32,6 +32,18 @@ impl Origin {
 }
 
 impl Connection {
+    /// Returns a copy of the connection with another client secret and signer.
+    pub(crate) fn with_credentials(
+        &self,
+        secret: Option<Secret>,
+        signer: Option<Arc<dyn Signer>>,
+    ) -> Self {
+        let mut other = self.clone();
+        other.client.secret = secret;
+        other.client.signer = signer;
+        other
+    }
+
     /// Builds the connection again with the current contents of its files.
     ///
     /// Also returns whether a secret changed. Returns `None` if no file changed. With `always`,

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::Verdict;
 
 const ACME: &str = r#"
 id = "acme"

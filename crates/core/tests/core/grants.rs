@@ -246,7 +246,7 @@ fn claims(token: &str) -> Value {
 }
 
 /// A new key in the format of DocuSign.
-fn rsa_key() -> String {
+pub(crate) fn rsa_key() -> String {
     let output = std::process::Command::new("openssl")
         .args(["genrsa", "-traditional", "2048"])
         .output()

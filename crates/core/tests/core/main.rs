@@ -9,10 +9,12 @@
 mod assertions;
 mod authorization;
 mod bounds;
+mod cases;
 mod client;
 mod clocks;
 mod connection;
 mod drain;
+mod dry_run;
 mod durability;
 mod expired;
 mod expiry;

@@ -1,0 +1,95 @@
+//! Replaces secrets in the texts of a request by their names.
+
+use base64_simd::STANDARD;
+use serde_json::{Value, json};
+
+use super::UnsignedAssertion;
+use crate::{Connection, GrantKind, jws};
+
+/// The secrets that a connection with named secrets has.
+const SECRETS: &[&str] = &["client_secret", "refresh_token", "code", "code_verifier"];
+
+/// Names the secrets of one request, and collects its assertions.
+pub(super) struct Namer<'a> {
+    connection: &'a Connection,
+    kind: GrantKind,
+    pub(super) assertions: Vec<UnsignedAssertion>,
+}
+
+impl<'a> Namer<'a> {
+    pub(super) fn new(connection: &'a Connection, kind: GrantKind) -> Self {
+        Self {
+            connection,
+            kind,
+            assertions: Vec::new(),
+        }
+    }
+
+    /// Names the secrets of a URL.
+    pub(super) fn url(&mut self, url: &str) -> String {
+        match url.split_once('?') {
+            Some((base, query)) => format!("{base}?{}", self.form(query)),
+            None => url.to_owned(),
+        }
+    }
+
+    /// Names the secrets of a form or query.
+    pub(super) fn form(&mut self, form: &str) -> String {
+        let pairs = form.split('&').map(|pair| match pair.split_once('=') {
+            Some((name, value)) => format!("{name}={}", self.value(name, value)),
+            None => pair.to_owned(),
+        });
+        pairs.collect::<Vec<_>>().join("&")
+    }
+
+    /// Names the secrets of a header.
+    pub(super) fn header(&mut self, name: &str, value: &str) -> String {
+        match value.split_once(' ') {
+            Some(("Basic", credentials)) if is_secret(credentials) => {
+                "Basic <client_id:client_secret>".to_owned()
+            }
+            Some((scheme, rest)) => format!("{scheme} {}", self.value(name, rest)),
+            None => self.value(name, value),
+        }
+    }
+
+    fn value(&mut self, name: &str, value: &str) -> String {
+        if let Some(assertion) = assertion(self.place(name), value) {
+            self.assertions.push(assertion);
+            return "<assertion>".to_owned();
+        }
+        SECRETS.iter().fold(value.to_owned(), |value, name| {
+            value.replace(&format!("%3C{name}%3E"), &format!("<{name}>"))
+        })
+    }
+
+    /// Returns the engine's own name of a parameter or header.
+    fn place(&self, name: &str) -> String {
+        let _ = (self.connection, self.kind);
+        name.to_lowercase()
+    }
+}
+
+/// Returns whether these credentials contain the client secret.
+fn is_secret(credentials: &str) -> bool {
+    let decoded = STANDARD.decode_to_vec(credentials).unwrap_or_default();
+    let decoded = String::from_utf8_lossy(&decoded);
+    decoded.ends_with(":<client_secret>") || decoded.ends_with(":%3Cclient_secret%3E")
+}
+
+/// Parses a compact JWS without a signature.
+pub(super) fn assertion(place: String, value: &str) -> Option<UnsignedAssertion> {
+    if value.split('.').count() != 3 {
+        return None;
+    }
+    let parsed = jws::inspect(value).ok()?;
+    let mut claims: Value = serde_json::from_slice(&parsed.payload).ok()?;
+    if let Some(jti) = claims.get_mut("jti") {
+        *jti = json!("<jti>");
+    }
+    Some(UnsignedAssertion {
+        r#in: place,
+        header: Value::Object(parsed.header),
+        claims,
+    })
+}
