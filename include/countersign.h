@@ -1381,7 +1381,8 @@ csign_status csign_registry_new(struct csign_registry **out_registry,
                                 struct csign_error **error);
 
 /**
- * Adds a provider from a profile in TOML.
+ * Adds a provider from a profile in TOML. It takes precedence over a vendor of the catalogue with
+ * the same ID.
  *
  * Errors: CSIGN_STATUS_SETTING, naming the line or the field, or if the provider's ID is taken.
  */

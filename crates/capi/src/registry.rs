@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use countersign_core::{Error, Profile, Registry, from_profile};
+use countersign_core::{Error, Registry, provider_from_toml};
 use countersign_plugin::{Loader, Sha256};
 use serde_json::json;
 
@@ -64,7 +64,8 @@ pub unsafe extern "C" fn csign_registry_new(
     })
 }
 
-/// Adds a provider from a profile in TOML.
+/// Adds a provider from a profile in TOML. It takes precedence over a vendor of the catalogue with
+/// the same ID.
 ///
 /// Errors: CSIGN_STATUS_SETTING, naming the line or the field, or if the provider's ID is taken.
 #[unsafe(no_mangle)]
@@ -77,7 +78,7 @@ pub unsafe extern "C" fn csign_registry_add_profile(
     call!(error, || {
         let registry = object(registry)?;
         let toml = text!(toml, toml_length)?;
-        let provider = from_profile(Profile::from_toml(toml)?);
+        let provider = provider_from_toml(toml)?;
         registry.add(|registry| registry.with(provider))
     })
 }

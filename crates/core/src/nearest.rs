@@ -22,6 +22,30 @@ fn nearest_of(written: &str, known: Vec<String>) -> Option<String> {
     best.1
 }
 
+/// Returns the ids of up to five known things whose id or name resembles `written`, the nearest
+/// first.
+pub(crate) fn nearest_few<'a>(
+    written: &str,
+    known: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Vec<&'a str> {
+    let plain = |word: &str| word.replace(['-', ' '], "_").to_lowercase();
+    let written = plain(written);
+    let mut found: Vec<(f64, &str)> = Vec::new();
+    for (id, name) in known {
+        let contains = |word: &str| written.len() > 2 && word.contains(&written);
+        let of_word = |word: &str| {
+            let part = if contains(word) { 0.7 } else { 0.0 };
+            likeness(&written, word).max(part)
+        };
+        let likeness = of_word(&plain(id)).max(of_word(&plain(name)));
+        if likeness > 0.6 {
+            found.push((likeness, id));
+        }
+    }
+    found.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    found.into_iter().take(5).map(|(_, id)| id).collect()
+}
+
 fn likeness(a: &str, b: &str) -> f64 {
     // A common prefix is stronger evidence than the edit distance suggests.
     let prefix = if b.starts_with(a) || a.starts_with(b) {

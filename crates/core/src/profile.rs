@@ -1,6 +1,12 @@
 //! Providers described as data.
 
+mod assertion;
+mod authorize;
 pub(crate) mod check;
+mod environment;
+mod grant;
+mod refresh;
+mod response;
 mod row;
 pub(crate) mod template;
 #[cfg(test)]
@@ -8,13 +14,19 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use toml::de::DeTable;
 
+pub use self::assertion::{AssertionRules, ClientAudience};
+pub use self::authorize::{AdminConsent, AuthorizeRules, Consent, LoopbackPort};
+pub use self::environment::{Endpoints, Environment};
+pub use self::grant::GrantRules;
+pub use self::refresh::{RefreshRules, Rotation};
+pub use self::response::ResponseRules;
+pub use self::row::ErrorRow;
 pub use self::template::Templated;
 use crate::document;
-use crate::{Algorithm, BasicEncoding, ClientAuth, Error, ErrorKind, GrantKind, Verdict, jose};
+use crate::{Algorithm, BasicEncoding, Error, ErrorKind, GrantKind};
 
 /// The fields of a profile that are tables, or tables and arrays of such tables (`*`).
 const TABLES: &[&str] = &[
@@ -162,271 +174,6 @@ pub struct Profile {
     pub errors: Vec<ErrorRow>,
 }
 
-/// One deployment of a provider.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct Environment {
-    /// The base URL of the endpoints. If absent, the setting `base_url` is required.
-    pub base_url: Option<String>,
-    /// The audience of `jwt-bearer` assertions, independent of the endpoint.
-    pub audience: Option<String>,
-    /// Who this deployment is for.
-    pub about: String,
-    /// Facts about this deployment that every token has in `extra`, such as the API's base URL.
-    pub extra: BTreeMap<String, String>,
-}
-
-/// The URLs of a token service, as templates.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct Endpoints {
-    /// The token endpoint (RFC 6749 section 3.2).
-    pub token: String,
-    /// The authorization endpoint (RFC 6749 section 3.1).
-    pub authorize: Option<String>,
-    /// Whether authorization responses always contain the issuer in `iss`. The name is that of the
-    /// server's metadata (RFC 9207 section 3).
-    ///
-    /// If true, a response is rejected if it has no `iss`, or another one than the setting
-    /// `issuer`, which defaults to the base URL.
-    #[serde(default)]
-    pub authorization_response_iss_parameter_supported: bool,
-    /// The endpoint that returns whom a token is for.
-    pub userinfo: Option<String>,
-    /// The revocation endpoint (RFC 7009).
-    pub revoke: Option<String>,
-    /// Whether a revocation request has only the token, without client authentication.
-    #[serde(default)]
-    pub revoke_without_client: bool,
-}
-
-/// The rules of one grant.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct GrantRules {
-    /// The supported client authentications. The first one is the default.
-    pub client_auth: Vec<ClientAuth>,
-    /// The default of the setting `scopes`.
-    #[serde(default)]
-    pub default_scopes: Vec<String>,
-    /// Scopes that the grant requires.
-    #[serde(default)]
-    pub required_scopes: Vec<String>,
-    /// Scopes of which an authorization must request one to get a refresh token.
-    #[serde(default)]
-    pub refresh_scopes: Vec<String>,
-    /// Whether the token request contains `scope`.
-    #[serde(default)]
-    pub send_scope: bool,
-    /// Whether a `jwt-bearer` request without client authentication contains `client_id` in
-    /// addition to its assertion. Requests of the other grants always do.
-    #[serde(default)]
-    pub send_client_id: bool,
-    /// Whether the code exchange repeats `redirect_uri` (RFC 6749 section 4.1.3).
-    #[serde(default)]
-    pub send_redirect_uri: bool,
-    /// Whether an authorization without PKCE is rejected. Logins always use it.
-    #[serde(default)]
-    pub pkce_required: bool,
-    /// Settings that this grant requires, in addition to those of every provider.
-    #[serde(default)]
-    pub required: Vec<String>,
-    /// Additional parameters of the token request, as templates.
-    ///
-    /// A parameter overrides one of the grant, such as a `grant_type` that only this vendor has. An
-    /// array becomes one parameter for each item. `client_*`, `assertion`, `code`, `code_verifier`
-    /// and `refresh_token` are rejected.
-    #[serde(default)]
-    pub params: BTreeMap<String, Templated>,
-}
-
-/// The authorization request and its response, beyond RFC 6749 section 4.1.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct AuthorizeRules {
-    /// Whether a login with the scope `openid` sends a `nonce`, which the ID token must repeat
-    /// (OpenID Connect Core section 3.1.2.1). True by default.
-    pub nonce: bool,
-    /// Parameters of the authorization request as templates, such as `access_type = "offline"`. The
-    /// setting `authorize.NAME` overrides one of that name. Those of the protocol itself are
-    /// rejected.
-    pub params: BTreeMap<String, Templated>,
-    /// The `prompt` of logins with the scope `offline_access`. Servers may ignore that scope unless
-    /// the prompt is `consent` (OpenID Connect Core section 11).
-    pub offline_access_prompt: Option<String>,
-    /// Parameters of the callback that are stored with the grant and returned as `extra`, such as
-    /// QuickBooks' `realmId`.
-    pub keep: Vec<String>,
-    /// The ports that a redirect URI on the loopback may have, if known.
-    pub loopback_port: Option<LoopbackPort>,
-}
-
-/// How an authorization server compares the port of a redirect URI on the loopback.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum LoopbackPort {
-    /// Any port is accepted (RFC 8252 section 7.3).
-    Any,
-    /// The port must be the registered one.
-    Exact,
-}
-
-/// The contents of an assertion (RFC 7523 section 3).
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct AssertionRules {
-    /// The algorithms that the vendor accepts. The first one that the key supports is the default.
-    #[serde(deserialize_with = "algorithms")]
-    pub algorithms: Vec<Algorithm>,
-    /// The lifetime from now, in seconds.
-    pub ttl_s: u32,
-    /// The maximum lifetime that the vendor accepts, in seconds.
-    pub max_ttl_s: u32,
-    /// How far `iat` is in the past, in seconds, to tolerate clocks that differ.
-    pub backdate_s: u32,
-    /// Whether `iat` is sent.
-    pub issued_at: bool,
-    /// Whether `jti` is sent.
-    pub jwt_id: bool,
-    /// Whether the assertion contains the scopes.
-    pub scope_claim: bool,
-    /// The audience of `private_key_jwt` and `client_secret_jwt`: `token_url` or `issuer`.
-    pub client_audience: ClientAudience,
-    /// Additional claims, as templates. They override the default ones.
-    ///
-    /// They are part of the assertion of the `jwt-bearer` grant. With any other grant, they are
-    /// part of the assertion that authenticates the client. If there is a template for `sub`, the
-    /// setting `subject` is required only if the template contains `{subject}`; `sub =
-    /// "{subject?}"` makes it optional. `exp`, `iat`, `jti` and `nbf` are rejected, because each
-    /// assertion has its own.
-    pub claims: BTreeMap<String, Templated>,
-    /// Additional header members of every assertion, as templates. They override `typ` and `kid`.
-    /// `alg`, `b64`, `crit` and `x5c` are rejected.
-    pub header: BTreeMap<String, Templated>,
-    /// Whether the header of every assertion contains the key's certificates in `x5c` (RFC 7515
-    /// section 4.1.6).
-    pub x5c: bool,
-}
-
-/// The audience of client authentication assertions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum ClientAudience {
-    /// The URL of the token endpoint.
-    #[default]
-    TokenUrl,
-    /// The issuer: the setting `issuer`, which defaults to the base URL (RFC 8414 section 2).
-    Issuer,
-}
-
-/// How consent is requested.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct Consent {
-    /// The scopes that an individual consents to. `{scopes}` stands for the connection's.
-    pub individual: String,
-    /// The request for an administrator's consent on behalf of all users.
-    pub admin: Option<AdminConsent>,
-}
-
-/// The parameters of a request for an administrator's consent.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct AdminConsent {
-    /// The value of `scope`.
-    pub scope: String,
-    /// The value of `admin_consent_scope`. `{scopes}` stands for the connection's.
-    pub admin_consent_scope: String,
-}
-
-/// What happens to refresh tokens.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct RefreshRules {
-    /// Whether a refresh returns a new refresh token.
-    pub rotation: Rotation,
-    /// For how many seconds the previous refresh token may be sent again after a lost response. 0
-    /// if that isn't known to be safe.
-    pub grace_s: u32,
-    /// Days until an unused refresh token expires, if known.
-    pub idle_days: Option<u32>,
-    /// Days until the grant expires even if it is used, if known.
-    pub absolute_days: Option<u32>,
-}
-
-/// Whether a refresh replaces the refresh token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Rotation {
-    /// Every response contains a new one.
-    Always,
-    /// It depends on the app's configuration at the vendor.
-    Sometimes,
-    /// The refresh token never changes.
-    Never,
-}
-
-/// How a successful response is read.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct ResponseRules {
-    /// Members of the response that are kept and returned as `extra`.
-    pub keep: Vec<String>,
-    /// Token types in addition to `Bearer`, each with the scheme of its `Authorization` header,
-    /// such as `bot = "Bearer"`.
-    ///
-    /// If there are any, all other types are rejected. If there are none, every type is sent as
-    /// `Bearer`, except those known to need a proof, such as `DPoP`, which are rejected.
-    pub token_types: BTreeMap<String, String>,
-    /// The lifetime to assume if the response has no `expires_in`, in seconds.
-    pub assume_lifetime_s: Option<u32>,
-    /// The header that contains the vendor's trace id.
-    pub trace_header: Option<String>,
-}
-
-/// The meaning of one of the vendor's errors.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct ErrorRow {
-    /// Matches only these grants; all if empty.
-    #[serde(default)]
-    pub grants: Vec<GrantKind>,
-    /// Matches only these client authentications; all if empty.
-    #[serde(default)]
-    pub client_auth: Vec<ClientAuth>,
-    /// Matches only this HTTP status. If it is a 2xx, a response without an access token is this
-    /// error.
-    pub status: Option<u16>,
-    /// Matches only this `error`, or the code that the response has instead.
-    pub error: Option<String>,
-    /// Matches only if the response's `error_description`, or the message that it has instead,
-    /// contains this text. Ignores case. `""` matches a response without a message.
-    pub description: Option<String>,
-    /// What happened.
-    pub kind: ErrorKind,
-    /// What to do. Defaults to the kind's verdict.
-    pub verdict: Option<Verdict>,
-    /// One sentence that says what to do.
-    pub hint: String,
-    /// The setting that the error is about.
-    pub setting: Option<String>,
-    /// Seconds to wait if the response has no `Retry-After`.
-    pub retry_after_s: Option<u32>,
-}
-
 impl Profile {
     /// Reads a profile from TOML and validates it.
     ///
@@ -513,48 +260,6 @@ impl Profile {
     }
 }
 
-impl Default for AuthorizeRules {
-    fn default() -> Self {
-        Self {
-            nonce: true,
-            params: BTreeMap::new(),
-            offline_access_prompt: None,
-            keep: Vec::new(),
-            loopback_port: None,
-        }
-    }
-}
-
-impl Default for AssertionRules {
-    fn default() -> Self {
-        Self {
-            algorithms: Vec::new(),
-            ttl_s: 300,
-            max_ttl_s: 3600,
-            backdate_s: 60,
-            issued_at: true,
-            jwt_id: false,
-            scope_claim: false,
-            client_audience: ClientAudience::default(),
-            claims: BTreeMap::new(),
-            header: BTreeMap::new(),
-            x5c: false,
-        }
-    }
-}
-
-impl Default for RefreshRules {
-    /// The safe assumptions: a refresh may replace the refresh token, which must not be sent again.
-    fn default() -> Self {
-        Self {
-            rotation: Rotation::Sometimes,
-            grace_s: 0,
-            idle_days: None,
-            absolute_days: None,
-        }
-    }
-}
-
 /// Returns where the text is wrong and why, if it is.
 fn read(text: &str) -> Result<Profile, (usize, String)> {
     let explain = |error: toml::de::Error| {
@@ -564,11 +269,4 @@ fn read(text: &str) -> Result<Profile, (usize, String)> {
     let table = DeTable::parse(text).map_err(explain)?;
     document::only_tables(table.get_ref(), TABLES)?;
     Profile::deserialize(toml::de::Deserializer::from(table)).map_err(explain)
-}
-
-fn algorithms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Algorithm>, D::Error> {
-    let names = Vec::<String>::deserialize(deserializer)?;
-    let algorithms = names.iter().map(|name| name.parse());
-    let algorithms = algorithms.collect::<Result<_, jose::Error>>();
-    algorithms.map_err(|error| D::Error::custom(error.message()))
 }

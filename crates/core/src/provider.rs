@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use crate::nearest::nearest;
+use crate::nearest::nearest_few;
 use crate::{App, Error, Extra, GrantKind, Profile, Request, Response, Token};
 
 /// A vendor's token service.
@@ -28,6 +28,17 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// Returns the profile's id. Override it to avoid parsing the profile only for its id.
     fn id(&self) -> &str {
         &self.profile().id
+    }
+
+    /// Returns the vendor's name for people. Override it to avoid parsing the profile only for its
+    /// name.
+    fn name(&self) -> &str {
+        &self.profile().name
+    }
+
+    /// Returns the profile as it was written in TOML, if the provider has it.
+    fn toml(&self) -> Option<&str> {
+        None
     }
 
     /// Validates a connection's settings beyond the rules of the profile.
@@ -232,16 +243,50 @@ pub trait Provider: Send + Sync + fmt::Debug {
 /// # Ok::<(), countersign_core::Error>(())
 /// ```
 pub fn from_profile(profile: Profile) -> Arc<dyn Provider> {
-    #[derive(Debug)]
-    struct Described(Profile);
+    Arc::new(Described {
+        profile,
+        toml: None,
+    })
+}
 
-    impl Provider for Described {
-        fn profile(&self) -> &Profile {
-            &self.0
-        }
+/// Returns a provider that consists only of this profile in TOML, such as a user's file.
+///
+/// # Errors
+///
+/// Those of [`Profile::from_toml`].
+///
+/// # Example
+///
+/// ```
+/// use countersign_core::{provider_from_toml, testing};
+///
+/// let provider = provider_from_toml(testing::PROFILE)?;
+/// assert_eq!(provider.id(), "acme");
+/// assert_eq!(provider.toml(), Some(testing::PROFILE));
+/// # Ok::<(), countersign_core::Error>(())
+/// ```
+pub fn provider_from_toml(text: &str) -> Result<Arc<dyn Provider>, Error> {
+    Ok(Arc::new(Described {
+        profile: Profile::from_toml(text)?,
+        toml: Some(text.to_owned()),
+    }))
+}
+
+/// A provider that is only data.
+#[derive(Debug)]
+struct Described {
+    profile: Profile,
+    toml: Option<String>,
+}
+
+impl Provider for Described {
+    fn profile(&self) -> &Profile {
+        &self.profile
     }
 
-    Arc::new(Described(profile))
+    fn toml(&self) -> Option<&str> {
+        self.toml.as_deref()
+    }
 }
 
 /// The providers that a program knows.
@@ -265,7 +310,14 @@ pub fn from_profile(profile: Profile) -> Arc<dyn Provider> {
 /// # Ok::<(), countersign_core::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Registry(Vec<Arc<dyn Provider>>);
+pub struct Registry {
+    providers: Vec<Arc<dyn Provider>>,
+    /// Vendors that a provider with the same ID takes precedence over.
+    catalog: Arc<[Arc<dyn Provider>]>,
+}
+
+/// The maximum number of IDs in a hint.
+const MAX_IDS: usize = 8;
 
 impl Registry {
     /// Returns an empty registry.
@@ -275,9 +327,11 @@ impl Registry {
 
     /// Adds a provider.
     ///
+    /// It takes precedence over a vendor of the catalogue with this ID.
+    ///
     /// # Errors
     ///
-    /// If there is already a provider with this id, because nothing can shadow a provider.
+    /// If there is already a provider with this ID, because nothing can shadow a provider.
     ///
     /// # Example
     ///
@@ -291,20 +345,44 @@ impl Registry {
     /// ```
     pub fn with(mut self, provider: Arc<dyn Provider>) -> Result<Self, Error> {
         let id = provider.id();
-        if self.iter().any(|known| known.id() == id) {
+        if self.providers.iter().any(|known| known.id() == id) {
             let message = format!("there is already a provider with the id `{id}`");
             return Err(Error::setting("provider", message)
                 .with_hint("change the id of the new provider's profile"));
         }
-        self.0.push(provider);
+        self.providers.push(provider);
         Ok(self)
     }
 
-    /// Returns the provider with this id.
+    /// Sets the catalogue: providers that those added by [`Registry::with`] take precedence over.
+    ///
+    /// So a later version of a catalogue can have a vendor that a program has described itself.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Profile, Registry, from_profile, testing};
+    ///
+    /// let mut own = Profile::from_toml(testing::PROFILE)?;
+    /// own.name = "My Acme".to_owned();
+    /// let registry = Registry::new()
+    ///     .with_catalog([testing::provider()].into())
+    ///     .with(from_profile(own))?;
+    /// assert_eq!(registry.provider("acme")?.name(), "My Acme");
+    /// assert_eq!(registry.iter().count(), 1);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_catalog(mut self, catalog: Arc<[Arc<dyn Provider>]>) -> Self {
+        self.catalog = catalog;
+        self
+    }
+
+    /// Returns the provider with this ID.
     ///
     /// # Errors
     ///
-    /// If there is none. The message suggests the nearest id.
+    /// If there is none. The message and the hint suggest the nearest IDs.
     ///
     /// # Example
     ///
@@ -320,17 +398,32 @@ impl Registry {
         if let Some(provider) = self.iter().find(|known| known.id() == id) {
             return Ok(Arc::clone(provider));
         }
-        let ids: Vec<_> = self.iter().map(|known| known.id()).collect();
-        let meant = match nearest(id, ids.iter().copied()) {
+        // A vendor may be known by another word: `Zoom` by `zoom`, `Google` by `google-cloud`.
+        let near = nearest_few(id, self.iter().map(|known| (known.id(), known.name())));
+        let meant = match near.first() {
             Some(near) => format!("; did you mean `{near}`?"),
             None => String::new(),
         };
         let message = format!("`provider` is `{id}`, which is not known{meant}");
-        Err(Error::setting("provider", message)
-            .with_hint(format!("set provider to one of: {}", ids.join(", "))))
+        let ids: Vec<_> = match near.is_empty() {
+            true => self.iter().map(|known| known.id()).collect(),
+            false => near,
+        };
+        let known = match ids.len() {
+            0 => "add a provider to the registry".to_owned(),
+            1..=MAX_IDS => format!("set provider to one of: {}", ids.join(", ")),
+            count => format!(
+                "set provider to one of the {count} known vendors, such as {}",
+                ids[..MAX_IDS].join(", ")
+            ),
+        };
+        Err(Error::setting("provider", message).with_hint(format!(
+            "{known}; or describe the vendor in a profile, and list its file in `profiles` of the configuration file"
+        )))
     }
 
-    /// Returns the providers, in the order in which they were added.
+    /// Returns the providers: first those that were added, in that order, then those of the
+    /// catalogue.
     ///
     /// # Example
     ///
@@ -343,7 +436,12 @@ impl Registry {
     /// # Ok::<(), countersign_core::Error>(())
     /// ```
     pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Provider>> {
-        self.0.iter()
+        let shadowed = |id: &str| self.providers.iter().any(|known| known.id() == id);
+        let catalog = self
+            .catalog
+            .iter()
+            .filter(move |known| !shadowed(known.id()));
+        self.providers.iter().chain(catalog)
     }
 }
 

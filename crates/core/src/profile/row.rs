@@ -1,7 +1,39 @@
 //! The rows of a provider's table of errors.
 
-use super::ErrorRow;
-use crate::{ClientAuth, Error, ErrorKind, GrantKind};
+use serde::Deserialize;
+
+use crate::{ClientAuth, Error, ErrorKind, GrantKind, Verdict};
+
+/// The meaning of one of the vendor's errors.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ErrorRow {
+    /// Matches only these grants; all if empty.
+    #[serde(default)]
+    pub grants: Vec<GrantKind>,
+    /// Matches only these client authentications; all if empty.
+    #[serde(default)]
+    pub client_auth: Vec<ClientAuth>,
+    /// Matches only this HTTP status. If it is a 2xx, a response without an access token is this
+    /// error.
+    pub status: Option<u16>,
+    /// Matches only this `error`, or the code that the response has instead.
+    pub error: Option<String>,
+    /// Matches only if the response's `error_description`, or the message that it has instead,
+    /// contains this text. Ignores case. `""` matches a response without a message.
+    pub description: Option<String>,
+    /// What happened.
+    pub kind: ErrorKind,
+    /// What to do. Defaults to the kind's verdict.
+    pub verdict: Option<Verdict>,
+    /// One sentence that says what to do.
+    pub hint: String,
+    /// The setting that the error is about.
+    pub setting: Option<String>,
+    /// Seconds to wait if the response has no `Retry-After`.
+    pub retry_after_s: Option<u32>,
+}
 
 impl ErrorRow {
     /// Returns whether the row matches this error. `client_auth` and `status` are `None` for the

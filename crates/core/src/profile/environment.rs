@@ -1,0 +1,45 @@
+//! The deployments of a provider and the URLs of its token service.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// One deployment of a provider.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Environment {
+    /// The base URL of the endpoints. If absent, the setting `base_url` is required.
+    pub base_url: Option<String>,
+    /// The audience of `jwt-bearer` assertions, independent of the endpoint.
+    pub audience: Option<String>,
+    /// Who this deployment is for.
+    pub about: String,
+    /// Facts about this deployment that every token has in `extra`, such as the API's base URL.
+    pub extra: BTreeMap<String, String>,
+}
+
+/// The URLs of a token service, as templates.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Endpoints {
+    /// The token endpoint (RFC 6749 section 3.2).
+    pub token: String,
+    /// The authorization endpoint (RFC 6749 section 3.1).
+    pub authorize: Option<String>,
+    /// Whether authorization responses always contain the issuer in `iss`. The name is that of the
+    /// server's metadata (RFC 9207 section 3).
+    ///
+    /// If true, a response is rejected if it has no `iss`, or another one than the setting
+    /// `issuer`, which defaults to the base URL.
+    #[serde(default)]
+    pub authorization_response_iss_parameter_supported: bool,
+    /// The endpoint that returns whom a token is for.
+    pub userinfo: Option<String>,
+    /// The revocation endpoint (RFC 7009).
+    pub revoke: Option<String>,
+    /// Whether a revocation request has only the token, without client authentication.
+    #[serde(default)]
+    pub revoke_without_client: bool,
+}
