@@ -5,7 +5,7 @@ use countersign_core::{
     read_resource_response, scalar_text,
 };
 
-use crate::{ID, PROFILE};
+use crate::{ID, PROFILE, TOML};
 
 /// BoldSign's account server.
 #[derive(Debug)]
@@ -18,6 +18,10 @@ impl Provider for BoldSign {
 
     fn id(&self) -> &str {
         ID
+    }
+
+    fn toml(&self) -> Option<&str> {
+        Some(TOML)
     }
 
     fn check(&self, app: App<'_>) -> Result<(), Error> {

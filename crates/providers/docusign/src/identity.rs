@@ -6,7 +6,7 @@ use countersign_core::{
 };
 use serde_json::{Map, Value};
 
-use crate::{ID, PROFILE};
+use crate::{ID, PROFILE, TOML};
 
 /// DocuSign's account server.
 #[derive(Debug)]
@@ -19,6 +19,10 @@ impl Provider for DocuSign {
 
     fn id(&self) -> &str {
         ID
+    }
+
+    fn toml(&self) -> Option<&str> {
+        Some(TOML)
     }
 
     fn check(&self, app: App<'_>) -> Result<(), Error> {

@@ -2,7 +2,7 @@
 
 use countersign_core::{App, Error, ErrorKind, Extra, GrantKind, Profile, Provider, Verdict};
 
-use crate::{ID, PROFILE};
+use crate::{ID, PROFILE, TOML};
 
 /// Salesforce's token service.
 #[derive(Debug)]
@@ -15,6 +15,10 @@ impl Provider for Salesforce {
 
     fn id(&self) -> &str {
         ID
+    }
+
+    fn toml(&self) -> Option<&str> {
+        Some(TOML)
     }
 
     fn check(&self, app: App<'_>) -> Result<(), Error> {

@@ -28,10 +28,12 @@ pub fn provider() -> Arc<dyn Provider> {
     Arc::new(Salesforce)
 }
 
+/// The profile as it was written.
+const TOML: &str = include_str!("../profile.toml");
+
 /// The profile, parsed on first use.
-static PROFILE: LazyLock<Profile> = LazyLock::new(|| {
-    Profile::from_toml(include_str!("../profile.toml")).expect("the built-in profile is valid")
-});
+static PROFILE: LazyLock<Profile> =
+    LazyLock::new(|| Profile::from_toml(TOML).expect("the built-in profile is valid"));
 
 #[cfg(test)]
 mod tests {
