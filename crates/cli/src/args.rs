@@ -85,8 +85,11 @@ pub(crate) enum Command {
     Exec(ExecArgs),
     /// Check a connection's settings, store and network, and request a token.
     Doctor(NameArgs),
-    /// List the known providers.
-    Providers,
+    /// List the known providers, or search them.
+    Providers(ProvidersArgs),
+    /// Write, check and test profiles: vendors described as data.
+    #[command(subcommand)]
+    Profile(ProfileCommand),
     /// Create and inspect keys.
     #[command(subcommand)]
     Key(KeyCommand),
@@ -125,6 +128,35 @@ pub(crate) struct NameArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ProvidersArgs {
+    /// List only providers whose ID or name contains this word.
+    pub(crate) word: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProfileCommand {
+    /// Print a provider's profile.
+    Show(ProfileShowArgs),
+    /// Run a profile's cases, without a network.
+    Test(ProfileTestArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProfileShowArgs {
+    /// The provider's ID, as in the setting `provider`.
+    pub(crate) provider: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProfileTestArgs {
+    /// The profile.
+    pub(crate) file: PathBuf,
+    /// The cases [default: NAME.json beside the profile, or ../cases/NAME.json]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cases: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct LogoutArgs {
     /// The connection's name, as in [connections.NAME].
     pub(crate) name: String,
@@ -149,6 +181,10 @@ pub(crate) struct TokenArgs {
     /// Request a new token even if the cached one is valid.
     #[arg(long)]
     pub(crate) force: bool,
+    /// Print the token request instead of sending it. Secrets are named, not shown, and no file is
+    /// written.
+    #[arg(long, conflicts_with_all = ["header", "env", "min_valid", "force"])]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]
@@ -171,6 +207,10 @@ pub(crate) struct BrowserArgs {
 pub(crate) struct LoginArgs {
     /// The connection's name, as in [connections.NAME].
     pub(crate) name: String,
+    /// Print the URL of the login instead of opening it. Secrets are named, not shown, and no file
+    /// is written.
+    #[arg(long, conflicts_with_all = ["no_browser", "paste", "port", "timeout"])]
+    pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) browser: BrowserArgs,
 }

@@ -3,12 +3,14 @@
 mod completions;
 mod consent;
 mod doctor;
+mod dry_run;
 mod exec;
 mod inspect;
 mod key;
 mod login;
 mod logout;
 mod man;
+mod profile;
 mod providers;
 mod report;
 mod sign;
@@ -30,7 +32,8 @@ pub(crate) fn run(cli: &Cli, output: &mut Output) -> Result<(), Stop> {
         Command::Logout(args) => logout::run(global, args, output),
         Command::Exec(args) => exec::run(global, args, output),
         Command::Doctor(args) => doctor::run(global, &args.name, output),
-        Command::Providers => providers::run(global, output),
+        Command::Providers(args) => providers::run(global, args, output),
+        Command::Profile(command) => profile::run(global, command, output),
         Command::Key(KeyCommand::Inspect(args)) => key::inspect(args, output),
         Command::Key(KeyCommand::New(args)) => key::new(args, output),
         Command::Sign(args) => sign::run(args, output),

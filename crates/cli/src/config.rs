@@ -6,13 +6,13 @@ use countersign::Configuration;
 use countersign::configuration::read_text;
 use countersign::stores::place;
 use countersign_core::{
-    Client, ClientBuilder, Connection, Error, Profile, Registry, StoreKey, Transport, from_profile,
+    Client, ClientBuilder, Connection, Error, Registry, StoreKey, Transport, provider_from_toml,
 };
 use countersign_plugin::Loader;
 
 use crate::args::Global;
 use crate::output::{Output, Stop};
-use crate::trace;
+use crate::{hints, trace};
 
 /// Reads the configuration that `--config` names, or finds it.
 pub(crate) fn configuration(global: &Global) -> Result<Configuration, Error> {
@@ -27,6 +27,15 @@ pub(crate) fn client(global: &Global, name: &str, output: &mut Output) -> Result
     client_of(&configuration(global)?, global, name, output)
 }
 
+/// Builds the connection of this name, without a store.
+pub(crate) fn connection(
+    global: &Global,
+    name: &str,
+    output: &mut Output,
+) -> Result<Connection, Stop> {
+    connection_of(&configuration(global)?, global, name, output)
+}
+
 /// Like [`client`], with a configuration that was already read.
 pub(crate) fn client_of(
     config: &Configuration,
@@ -34,13 +43,7 @@ pub(crate) fn client_of(
     name: &str,
     output: &mut Output,
 ) -> Result<Client, Stop> {
-    let settings = config.settings(name)?;
-    for exposed in config.exposed(&settings) {
-        output.warn(&format!("{} ({})", exposed.detail(), exposed.fix()));
-    }
-    let settings = countersign::resolve(name, settings)?;
-    let connection = countersign::connection(name, &settings, &registry(global)?, None)?;
-    output.set_connection(&connection);
+    let connection = connection_of(config, global, name, output)?;
     output.trace(&format!(
         "connection {name} of {}: {}, environment {}, grant {}, store {}",
         config.path().display(),
@@ -51,6 +54,23 @@ pub(crate) fn client_of(
     ));
     let transport = trace::transport(connection.network(), output.verbosity())?;
     Ok(builder(connection, transport, output)?.build()?)
+}
+
+fn connection_of(
+    config: &Configuration,
+    global: &Global,
+    name: &str,
+    output: &mut Output,
+) -> Result<Connection, Stop> {
+    let settings = config.settings(name)?;
+    for exposed in config.exposed(&settings) {
+        output.warn(&format!("{} ({})", exposed.detail(), exposed.fix()));
+    }
+    let settings = countersign::resolve(name, settings)?;
+    let connection = countersign::connection(name, &settings, &registry(global)?, None)
+        .map_err(hints::with_providers)?;
+    output.set_connection(&connection);
+    Ok(connection)
 }
 
 /// Returns the key of a connection's record, or `None` if its settings are invalid.
@@ -78,8 +98,8 @@ pub(crate) fn registry(global: &Global) -> Result<Registry, Error> {
     for path in &global.profiles {
         let shown = path.display();
         let text = read_text("--profile", path)?;
-        registry = Profile::from_toml(&text)
-            .and_then(|profile| registry.clone().with(from_profile(profile)))
+        registry = provider_from_toml(&text)
+            .and_then(|provider| registry.clone().with(provider))
             .map_err(|e| e.in_context(format_args!("--profile {shown}")))?;
     }
     let verbosity = global.verbose;

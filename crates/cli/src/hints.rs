@@ -13,6 +13,17 @@ pub(crate) fn with_command(error: Error, connection: &str, grant: GrantKind) -> 
     }
 }
 
+/// Appends to the error for an unknown provider how the command lists and adds providers.
+pub(crate) fn with_providers(error: Error) -> Error {
+    match error.setting_name() {
+        Some("provider") => and(
+            error,
+            "on the command line, run `countersign providers WORD` to search, or add --profile FILE",
+        ),
+        _ => error,
+    }
+}
+
 /// Appends the option `--port` to the hint of an error about a port that is in use.
 pub(crate) fn with_port_option(error: Error) -> Error {
     and(error, "to use another port for this login only, add --port")

@@ -4,13 +4,18 @@ use countersign::stores::place;
 use countersign_core::{Connection, Error, ErrorKind, GrantKind, StoreSetting, Token};
 use serde_json::json;
 
-use super::with_extra;
+use super::{dry_run, with_extra};
 use crate::args::{Global, LoginArgs};
 use crate::browser::visit;
 use crate::config;
 use crate::output::{Output, Stop};
 
 pub(crate) fn run(global: &Global, args: &LoginArgs, output: &mut Output) -> Result<(), Stop> {
+    if args.dry_run {
+        let connection = config::connection(global, &args.name, output)?;
+        check_grant(&connection)?;
+        return dry_run::login(&connection, output);
+    }
     let config = config::configuration(global)?;
     let client = config::client_of(&config, global, &args.name, output)?;
     let connection = client.connection();

@@ -1,21 +1,65 @@
-//! `countersign providers`: lists providers with their environments and grants.
+//! `countersign providers`: lists and searches providers.
 
-use countersign_core::Profile;
+use std::sync::Arc;
+
+use countersign_core::{Error, Profile, Provider};
 use serde_json::{Value, json};
 
-use crate::args::Global;
+use crate::args::{Global, ProvidersArgs};
 use crate::config;
 use crate::output::{Output, Stop};
 
-pub(crate) fn run(global: &Global, output: &Output) -> Result<(), Stop> {
+pub(crate) fn run(global: &Global, args: &ProvidersArgs, output: &Output) -> Result<(), Stop> {
     let registry = config::registry(global)?;
-    let profiles: Vec<_> = registry.iter().map(|provider| provider.profile()).collect();
+    let word = args.word.as_deref().unwrap_or_default();
+    let mut found: Vec<_> = registry.iter().filter(|known| fits(known, word)).collect();
+    found.sort_by_key(|known| known.id());
     if output.is_json() {
-        let all: Vec<_> = profiles.into_iter().map(as_json).collect();
+        let all: Vec<_> = found.iter().map(|known| as_json(known.profile())).collect();
         return output.print_json(&all);
     }
-    let all: Vec<_> = profiles.into_iter().map(as_lines).collect();
-    output.print_lines(&all.join(&String::new()))
+    if found.is_empty() {
+        let error = registry.provider(word).err();
+        let hint = error.as_ref().and_then(Error::hint).unwrap_or_default();
+        let message = format!("no provider's ID or name contains `{word}`");
+        return Err(Error::setting("provider", message).with_hint(hint).into());
+    }
+    // Everything about the one that was asked for; otherwise one line each.
+    let exact = found.iter().filter(|known| known.id() == word);
+    let one = exact.chain(&found[..usize::from(found.len() == 1)]).next();
+    if let Some(one) = one {
+        output.print_lines(&as_lines(one.profile()))?;
+    }
+    let others = found
+        .iter()
+        .filter(|known| one.is_none_or(|one| one.id() != known.id()));
+    let width = found
+        .iter()
+        .map(|known| known.id().len())
+        .max()
+        .unwrap_or(0);
+    let lines = others.map(|known| {
+        let grants: Vec<_> = known
+            .profile()
+            .grants
+            .keys()
+            .map(|kind| kind.as_str())
+            .collect();
+        format!(
+            "{:width$}  {}: {}",
+            known.id(),
+            known.name(),
+            grants.join(", ")
+        )
+    });
+    output.print_lines(&lines.collect::<Vec<_>>())
+}
+
+fn fits(provider: &Arc<dyn Provider>, word: &str) -> bool {
+    let word = word.to_lowercase();
+    [provider.id(), provider.name()]
+        .iter()
+        .any(|text| text.to_lowercase().contains(&word))
 }
 
 fn as_json(profile: &Profile) -> Value {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use countersign_core::{Client, Clock, Error, ErrorKind, Extra, SystemClock, Token};
 use serde::Serialize;
 
-use super::{warn_of_unsaved, with_extra};
+use super::{dry_run, warn_of_unsaved, with_extra};
 use crate::args::{Global, TokenArgs};
 use crate::config;
 use crate::output::{Output, Stop};
@@ -15,6 +15,9 @@ pub(crate) fn run(global: &Global, args: &TokenArgs, output: &mut Output) -> Res
     if output.is_json() && (args.header || args.env) {
         let message = "--json cannot be combined with --header or --env";
         return Err(Error::new(ErrorKind::Setting, message).into());
+    }
+    if args.dry_run {
+        return dry_run::token(global, &args.name, output);
     }
     let client = config::client(global, &args.name, output)?;
     let token = obtain(&client, args, output)?;
