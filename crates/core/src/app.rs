@@ -8,6 +8,7 @@ use std::time::Duration;
 
 pub(crate) use self::fill::no_certificate;
 use crate::profile::GrantRules;
+use crate::profile::usage::Usage;
 use crate::{BasicEncoding, ClientAuth, Error, GrantKind, Profile, Secret, Signer, Url, jws};
 
 /// The part of a connection that providers and request builders need.
@@ -46,6 +47,11 @@ impl<'a> App<'a> {
     pub fn rules(self) -> &'a GrantRules {
         // A connection whose grant type isn't in the profile has been rejected.
         &self.profile.grants[&self.policy.grant]
+    }
+
+    /// Returns how API requests carry the tokens, unless it is the usual way.
+    pub(crate) fn usage(self) -> Option<Usage> {
+        Usage::of(&self.profile.usage, &self.client.id, &self.policy.extra)
     }
 
     /// Returns the grant types that token requests use: the connection's own, and `refresh-token`

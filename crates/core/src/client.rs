@@ -51,6 +51,7 @@ pub use self::history::{Event, What};
 pub use self::inspect::{EndedGrant, PendingAttempt, RecordSummary, ServerRest};
 use self::leases::Leases;
 use self::persistence::Persistence;
+pub(crate) use self::record::guessed_lifetime;
 pub use self::seed::SpentSeeds;
 pub use self::single_flight::TokenFuture;
 use self::single_flight::{SingleFlight, Want};

@@ -3,14 +3,19 @@
 mod assertion;
 mod authorize;
 pub(crate) mod check;
+mod check_response;
 mod environment;
 mod grant;
+pub(crate) mod late;
+mod lookup;
+pub(crate) mod pointer;
 mod refresh;
 mod response;
 mod row;
 pub(crate) mod template;
 #[cfg(test)]
 mod tests;
+pub(crate) mod usage;
 
 use std::collections::BTreeMap;
 
@@ -21,10 +26,13 @@ pub use self::assertion::{AssertionRules, ClientAudience};
 pub use self::authorize::{AdminConsent, AuthorizeRules, Consent, LoopbackPort};
 pub use self::environment::{Endpoints, Environment};
 pub use self::grant::GrantRules;
+pub use self::lookup::LookupRules;
+pub use self::pointer::{Pointer, Pointers};
 pub use self::refresh::{RefreshRules, Rotation};
-pub use self::response::ResponseRules;
+pub use self::response::{ExpiresAs, Kept, ResponseRules};
 pub use self::row::ErrorRow;
 pub use self::template::Templated;
+pub use self::usage::UseRules;
 use crate::document;
 use crate::{Algorithm, BasicEncoding, Error, ErrorKind, GrantKind};
 
@@ -38,8 +46,10 @@ const TABLES: &[&str] = &[
     "errors.*",
     "extra",
     "grants.*",
+    "lookup",
     "refresh",
     "response",
+    "use",
 ];
 
 /// A vendor's token service, described as data.
@@ -166,6 +176,11 @@ pub struct Profile {
     /// The rules for successful responses beyond RFC 6749.
     #[serde(default)]
     pub response: ResponseRules,
+    /// How an API request carries the token.
+    #[serde(default, rename = "use")]
+    pub usage: UseRules,
+    /// How to find out whose a token is.
+    pub lookup: Option<LookupRules>,
     /// The `extra.*` settings by name, with descriptions.
     #[serde(default)]
     pub extra: BTreeMap<String, String>,

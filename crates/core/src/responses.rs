@@ -1,6 +1,7 @@
 //! Reads the responses of servers: a token, or an error with a verdict.
 
 mod charset;
+mod failure;
 mod json;
 mod redact;
 mod redirect;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use self::failure::Failure;
 use self::json::Members;
 pub(crate) use self::redact::Redactor;
 use self::redirect::explain_redirect;
@@ -26,7 +28,7 @@ pub use self::resource::read_resource_response;
 pub use self::revocation::read_revocation_response;
 pub(crate) use self::salvage::salvage;
 use self::server_error::ServerError;
-use crate::profile::Rotation;
+use crate::profile::{ResponseRules, Rotation};
 use crate::{
     Connection, Error, ErrorKind, Grant, Moment, Request, Response, SendError, TokenResponse, Url,
     Verdict,
@@ -176,31 +178,48 @@ struct ResponseReader<'a> {
 
 impl ResponseReader<'_> {
     fn read(&self, body: &[u8]) -> Result<TokenResponse, Error> {
-        let members = Members::read(self.response, body);
+        let rules = self.rules();
+        let members = Members::read(self.response, body, rules);
         if !(200..300).contains(&self.response.status) {
-            let reported = ServerError::of(self.response, body);
+            let failure = Failure::of(self.response, body, rules);
             return Err(match members {
                 // Which of the two members counts is unknown.
                 Err(why) if why.contains("twice") && !self.is_about_load() => {
-                    self.unreadable(&why, &reported)
+                    self.unreadable(&why, &failure.reported)
                 }
-                _ => self.rejection(&reported),
+                _ => self.rejection(&failure),
             });
         }
-        let reported = || ServerError::besides_tokens(self.response, body);
+        let failure = || Failure::besides_tokens(self.response, body, rules);
+        let is_failure = |members: &Members| match rules.success.is_empty() {
+            true => members.says_oauth_error(),
+            false => !members.says_success(rules),
+        };
         match members {
-            Ok(members) if members.says_oauth_error() => Err(self.rejection(&reported())),
-            Ok(members) if members.has_access_token() => self.read_token(&members),
+            Ok(members) if is_failure(&members) => Err(self.rejection(&failure())),
+            Ok(members) if members.has_access_token(rules) => self.read_token(&members),
             Ok(members) => {
-                let reported = reported();
-                let is_failure = members.has_errors() && !reported.is_nothing();
+                let failure = failure();
+                let has_errors = members.has_errors() || failure.is_where_expected;
+                let is_failure = has_errors && !failure.reported.is_nothing();
                 // Some failures only the profile recognizes.
-                Err(match is_failure || self.row(&reported).is_some() {
-                    true => self.rejection(&reported),
-                    false => self.unreadable("the response has no `access_token`", &reported),
+                Err(match is_failure || self.row(&failure).is_some() {
+                    true => self.rejection(&failure),
+                    false => self.unreadable(&self.no_access_token(), &failure.reported),
                 })
             }
-            Err(why) => Err(self.unreadable(&why, &reported())),
+            Err(why) => Err(self.unreadable(&why, &failure().reported)),
+        }
+    }
+
+    fn rules(&self) -> &ResponseRules {
+        &self.connection.profile().response
+    }
+
+    fn no_access_token(&self) -> String {
+        match &self.rules().access_token {
+            places if places.is_empty() => "the response has no `access_token`".to_owned(),
+            places => format!("the response has no access token at {places}"),
         }
     }
 

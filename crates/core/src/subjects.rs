@@ -374,11 +374,8 @@ impl Inner {
             }
             asked => asked,
         }?;
-        let default_length = Duration::from_secs(15 * 60);
-        let length = response
-            .expires_in
-            .or(self.connection.assume_lifetime())
-            .unwrap_or(default_length);
+        let length = response.expires_in;
+        let length = length.unwrap_or_else(|| crate::client::guessed_lifetime(&self.connection));
         if length.is_zero() {
             return Err(crate::client::born_expired(&self.connection));
         }

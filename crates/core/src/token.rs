@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Moment, Secret};
+use crate::profile::usage::{Usage, is_http_token};
+use crate::{App, Error, ErrorKind, Moment, Secret};
 
 /// A vendor's additions to a token, such as `instance_url`, `org_id` or `account_id`.
 pub type Extra = BTreeMap<String, String>;
@@ -45,6 +46,8 @@ pub(crate) struct TokenData {
     pub(crate) replaces_rejected: bool,
     pub(crate) scope: Option<String>,
     pub(crate) extra: Extra,
+    /// How an API request carries the token, unless it is the usual way.
+    pub(crate) usage: Option<Arc<Usage>>,
 }
 
 impl Token {
@@ -105,16 +108,66 @@ impl Token {
     /// # Ok::<(), countersign_core::Error>(())
     /// ```
     pub fn authorization(&self) -> Secret {
-        // Vendors write `bearer` in upper, lower and mixed case, and not every API accepts that. A
-        // record of an old version may have a token type that is not valid as a scheme.
-        let token_type = self.data.token_type.as_str();
-        let is_valid = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
-        let scheme = match token_type.to_ascii_lowercase().as_str() {
-            "" | "bearer" => "Bearer",
-            _ if !token_type.bytes().all(is_valid) => "Bearer",
-            _ => token_type,
+        let usage = self.data.usage.as_deref();
+        let scheme = usage.and_then(Usage::scheme);
+        authorization(scheme.unwrap_or(&self.data.token_type), self.secret())
+    }
+
+    /// Returns all headers that an API request needs to carry the token: names and values.
+    ///
+    /// That is `Authorization`, unless the provider's API expects the token in another header or
+    /// further headers beside it, such as a tenant's id.
+    ///
+    /// # Errors
+    ///
+    /// If a header needs a value that the token does not have, or one that no header may have.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::testing;
+    ///
+    /// let client = testing::client([Ok(testing::token_response("t1", 3600))]).client;
+    /// let token = client.token()?;
+    /// for (name, value) in token.headers()? {
+    ///     assert_eq!((name, value.expose()), ("Authorization", "Bearer t1"));
+    /// }
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
+    pub fn headers(&self) -> Result<Vec<(&str, Secret)>, Error> {
+        let data = &*self.data;
+        headers(
+            data.usage.as_deref(),
+            &data.token_type,
+            &data.access_token,
+            &data.extra,
+        )
+    }
+
+    /// Returns the same token, carried like this.
+    pub(crate) fn used_by(&self, usage: Option<Usage>) -> Self {
+        if usage.is_none() && self.data.usage.is_none() {
+            return self.clone();
+        }
+        self.with(self.data.extra.clone(), usage.map(Arc::new))
+    }
+
+    fn with(&self, mut extra: Extra, usage: Option<Arc<Usage>>) -> Self {
+        if let Some(usage) = &usage {
+            // A URL that a token must not be sent to is left out.
+            let _ = usage.set_api_base(&mut extra);
+        }
+        let data = &*self.data;
+        let data = TokenData {
+            access_token: data.access_token.clone(),
+            token_type: data.token_type.clone(),
+            grant: data.grant.clone(),
+            scope: data.scope.clone(),
+            extra,
+            usage,
+            ..*data
         };
-        Secret::new(format!("{scheme} {}", self.expose()))
+        Self::new(data, self.source)
     }
 
     /// Returns when the token expires, in seconds since 1970. `None` if the vendor didn't say.
@@ -203,6 +256,48 @@ impl Token {
     pub fn source(&self) -> Source {
         self.source
     }
+}
+
+/// Returns the value of an `Authorization` header.
+fn authorization(token_type: &str, access_token: &Secret) -> Secret {
+    // Vendors write `bearer` in upper, lower and mixed case, and not every API accepts that. A
+    // record of an old version may have a token type that is not valid as a scheme.
+    let scheme = match token_type.to_ascii_lowercase().as_str() {
+        "" | "bearer" => "Bearer",
+        _ if !is_http_token(token_type) => "Bearer",
+        _ => token_type,
+    };
+    Secret::new(format!("{scheme} {}", access_token.expose()))
+}
+
+/// Returns the headers of an API request with a token.
+fn headers<'a>(
+    usage: Option<&'a Usage>,
+    token_type: &str,
+    access_token: &Secret,
+    extra: &Extra,
+) -> Result<Vec<(&'a str, Secret)>, Error> {
+    let is_usable = |b: u8| matches!(b, 0x21..=0x7e);
+    if !access_token.expose().bytes().all(is_usable) {
+        let message = "the access token has characters that no HTTP header may have";
+        return Err(Error::new(ErrorKind::Unreadable, message));
+    }
+    let Some(usage) = usage else {
+        return Ok(vec![(
+            "Authorization",
+            authorization(token_type, access_token),
+        )]);
+    };
+    let own = match usage.header() {
+        Some(name) => (name, access_token.clone()),
+        None => {
+            let scheme = usage.scheme().unwrap_or(token_type);
+            ("Authorization", authorization(scheme, access_token))
+        }
+    };
+    let further = usage.headers(extra)?.into_iter();
+    let further = further.map(|(name, value)| (name, Secret::new(value)));
+    Ok(std::iter::once(own).chain(further).collect())
 }
 
 /// Where a token came from.
@@ -298,4 +393,23 @@ pub struct TokenResponse {
     pub scope: Option<String>,
     /// The vendor's additions.
     pub extra: Extra,
+}
+
+impl TokenResponse {
+    /// Returns all headers that an API request needs to carry the token, like [`Token::headers`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Token::headers`].
+    pub fn headers(&self, app: App<'_>) -> Result<Vec<(String, Secret)>, Error> {
+        let usage = app.usage();
+        let all = headers(
+            usage.as_ref(),
+            &self.token_type,
+            &self.access_token,
+            &self.extra,
+        )?;
+        let owned = |(name, value): (&str, Secret)| (name.to_owned(), value);
+        Ok(all.into_iter().map(owned).collect())
+    }
 }

@@ -1,7 +1,7 @@
 //! Shared by the adapters for HTTP crates. `tests/adapters` specifies their rules.
 
 use countersign_core::{Error, ErrorKind, Token, Verdict};
-use http::HeaderValue;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Returns an error if a request to this host would send the token in clear text.
 ///
@@ -24,15 +24,19 @@ pub(crate) fn usage(message: String) -> Error {
     Error::new(ErrorKind::Setting, message).with_verdict(Verdict::Unexpected)
 }
 
-/// Returns the value of the `Authorization` header. Its `Debug` doesn't show the token.
-pub(crate) fn authorization(token: &Token) -> Result<HeaderValue, Error> {
-    let value = HeaderValue::from_str(token.authorization().expose());
-    let mut value = value.map_err(|_| {
-        let message = "the access token has characters that no HTTP header may have";
-        Error::new(ErrorKind::Unreadable, message)
-    })?;
-    value.set_sensitive(true);
-    Ok(value)
+/// Sets the headers that carry the token. Their `Debug` doesn't show it.
+pub(crate) fn authorize(headers: &mut HeaderMap, token: &Token) -> Result<(), Error> {
+    for (name, value) in token.headers()? {
+        let invalid = || {
+            let message = format!("the header `{name}` of the token is not a valid header");
+            Error::new(ErrorKind::Unreadable, message)
+        };
+        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
+        let mut value = HeaderValue::from_str(value.expose()).map_err(|_| invalid())?;
+        value.set_sensitive(true);
+        headers.insert(header, value);
+    }
+    Ok(())
 }
 
 /// Returns the token if it is another one than the API rejected.

@@ -15,11 +15,10 @@
 
 use std::fmt;
 
-use ::reqwest::header::AUTHORIZATION;
 use ::reqwest::redirect::{Action, Attempt, Policy};
 use ::reqwest::{ClientBuilder, Request, RequestBuilder, Response, StatusCode};
 
-use crate::adapter::{authorization, check_target, other};
+use crate::adapter::{authorize, check_target, other};
 use crate::{Client, Token};
 
 /// A reqwest client that adds a token to each request.
@@ -77,7 +76,8 @@ impl AuthorizedClient {
         self.execute(request.build()?).await
     }
 
-    /// Like [`AuthorizedClient::send`], for a request that is built. Replaces its `Authorization`.
+    /// Like [`AuthorizedClient::send`], for a request that is built. Replaces its `Authorization`, or
+    /// the headers that the profile names instead.
     ///
     /// # Errors
     ///
@@ -102,8 +102,7 @@ impl AuthorizedClient {
     }
 
     async fn execute_with(&self, mut request: Request, token: &Token) -> Result<Response, Error> {
-        let headers = request.headers_mut();
-        headers.insert(AUTHORIZATION, authorization(token)?);
+        authorize(request.headers_mut(), token)?;
         Ok(self.http.execute(request).await?)
     }
 }

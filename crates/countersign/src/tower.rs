@@ -25,12 +25,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode, Uri};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::adapter::{authorization, other, usage};
+use crate::adapter::{authorize, other, usage};
 use crate::core::Url;
 use crate::{Client, Error, Token};
 
@@ -227,7 +226,6 @@ impl<B> AuthorizationLayer<B> {
 }
 
 fn with_token<B>(mut request: Request<B>, token: &Token) -> Result<Request<B>, Error> {
-    let value = authorization(token)?;
-    request.headers_mut().insert(AUTHORIZATION, value);
+    authorize(request.headers_mut(), token)?;
     Ok(request)
 }

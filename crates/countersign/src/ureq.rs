@@ -16,10 +16,9 @@
 use std::fmt;
 
 use ::ureq::{Agent, AsSendBody, Body};
-use http::header::AUTHORIZATION;
 use http::{Method, Request, Response, StatusCode, Uri};
 
-use crate::adapter::{authorization, check_target, other};
+use crate::adapter::{authorize, check_target, other};
 use crate::{Client, Error, Token};
 
 /// A ureq agent that adds a token to each request.
@@ -60,7 +59,8 @@ impl AuthorizedAgent {
         Self { client, agent }
     }
 
-    /// Sends a request with the token. Replaces its `Authorization`.
+    /// Sends a request with the token. Replaces its `Authorization`, or the headers that the profile
+    /// names instead.
     ///
     /// The body of a request without one is `""`.
     ///
@@ -141,8 +141,7 @@ impl AuthorizedAgent {
         mut request: Request<impl AsSendBody>,
         token: &Token,
     ) -> Result<Response<Body>, ::ureq::Error> {
-        let value = authorization(token).map_err(boxed)?;
-        request.headers_mut().insert(AUTHORIZATION, value);
+        authorize(request.headers_mut(), token).map_err(boxed)?;
         let request = self.agent.configure_request(request);
         let request = request.http_status_as_error(false).max_redirects(0).build();
         self.agent.run(request)

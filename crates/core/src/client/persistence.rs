@@ -60,8 +60,18 @@ impl Persistence {
     /// Reads the record under another key.
     pub(super) fn load_at(&self, key: &StoreKey) -> Result<Loaded, Error> {
         let stored = self.store.load(key).map_err(Error::from);
-        let loaded = stored.and_then(|stored| Loaded::of(stored, self.clock.now()));
+        let loaded = stored.and_then(|stored| self.loaded(stored));
         self.reported("read", loaded)
+    }
+
+    fn loaded(&self, stored: Option<Stored>) -> Result<Loaded, Error> {
+        let mut loaded = Loaded::of(stored, self.clock.now())?;
+        if let Some(record) = &mut loaded.record {
+            // The profile may say otherwise than when the token was stored.
+            let usage = self.connection.app().usage();
+            record.token = record.token.take().map(|token| token.used_by(usage));
+        }
+        Ok(loaded)
     }
 
     /// Reports a failure of the store to `tracing`.
@@ -78,7 +88,7 @@ impl Persistence {
             return Ok(None);
         };
         let stored = fallback.load(key).map_err(Error::from);
-        let loaded = stored.and_then(|stored| Loaded::of(stored, self.clock.now()));
+        let loaded = stored.and_then(|stored| self.loaded(stored));
         Ok(self.reported("read_fallback", loaded)?.record)
     }
 
@@ -178,7 +188,7 @@ impl Persistence {
                 return Ok(());
             }
             let seen_fence = now.as_ref().map_or(0, |now| now.fence);
-            let now = Loaded::of(now, self.clock.now())?;
+            let now = self.loaded(now)?;
             if !journal::supersedes(now.record.as_ref(), record, spent.as_deref()) {
                 let message = "the store has another successor of the same refresh token; this one is kept as a spare";
                 return Err(Error::new(ErrorKind::Store, message));

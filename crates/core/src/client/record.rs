@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::history::{Ended, History, Rest};
+use crate::profile::ExpiresAs;
 use crate::secret::fingerprint;
 use crate::token::{Lifetime, TokenData};
 use crate::{
@@ -118,8 +119,6 @@ impl Record {
         response: TokenResponse,
         before: Option<&Self>,
     ) -> Self {
-        // A quarter of an hour is the shortest session lifetime of the known vendors.
-        const DEFAULT_LIFETIME: Duration = Duration::from_secs(15 * 60);
         // Without a new refresh token, the old one stays in use.
         let refresh_token = response.refresh_token.or(asked.spent.cloned());
         let stated_end = response
@@ -133,7 +132,7 @@ impl Record {
         let stated = response.expires_in;
         let length = match stated {
             Some(stated) => stated,
-            None if renewable => connection.assume_lifetime().unwrap_or(DEFAULT_LIFETIME),
+            None if renewable => guessed_lifetime(connection),
             None => Lifetime::UNTIL_REJECTED,
         };
         let source = match asked.spent {
@@ -145,8 +144,12 @@ impl Record {
             .callback
             .or_else(|| same_grant.map(|before| before.callback.clone()))
             .unwrap_or_default();
-        // The response overrides the callback.
-        let extra = callback.clone().into_iter().chain(response.extra).collect();
+        // A refresh may not return again what the login returned.
+        let renewed = same_grant.filter(|_| asked.spent.is_some());
+        let kept = renewed.map(|before| before.kept(connection));
+        // The response overrides the callback and what came before.
+        let extra = kept.unwrap_or_default().into_iter();
+        let extra = extra.chain(callback.clone()).chain(response.extra);
         let data = TokenData {
             access_token: response.access_token,
             token_type: response.token_type,
@@ -158,15 +161,17 @@ impl Record {
             expiry_known: stated.is_some(),
             replaces_rejected: asked.replaces_rejected,
             scope: response.scope,
-            extra,
+            extra: extra.collect(),
+            usage: None,
         };
+        let token = Token::new(data, source).used_by(connection.app().usage());
         let replaced = match same_grant {
             Some(before) => &before.replaced_grant,
             None => &before.and_then(|before| before.grant.clone()),
         };
         Self {
             settings: Extra::new(),
-            token: Some(Token::new(data, source)),
+            token: Some(token),
             refresh_token,
             refresh_end: refresh_end.or_else(|| before?.refresh_end.clone()),
             token_for: asked.token_for,
@@ -187,6 +192,16 @@ impl Record {
                 .map(|before| before.history.clone())
                 .unwrap_or_default(),
         }
+    }
+
+    /// Returns what the profile keeps of the responses of the grant.
+    fn kept(&self, connection: &Connection) -> Extra {
+        let rules = &connection.profile().response;
+        let is_kept = |name: &String| rules.keep.contains(name) || rules.kept.contains_key(name);
+        let extra = self.token.as_ref().map(|token| token.extra().clone());
+        let mut extra = extra.unwrap_or_default();
+        extra.retain(|name, _| is_kept(name));
+        extra
     }
 
     /// Returns the token whose revocation ends the grant: the refresh token, if there is one.
@@ -428,9 +443,21 @@ impl WrittenToken {
             replaces_rejected: self.replaces_rejected,
             scope: self.scope.clone(),
             extra: self.extra.clone(),
+            usage: None,
         };
         Token::new(data, Source::Store)
     }
+}
+
+/// Returns the lifetime to assume of a token that can be renewed, if its response states none.
+pub(crate) fn guessed_lifetime(connection: &Connection) -> Duration {
+    // A quarter of an hour is the shortest session lifetime of the known vendors.
+    const DEFAULT_LIFETIME: Duration = Duration::from_secs(15 * 60);
+    let guess = match connection.profile().response.expires_as {
+        ExpiresAs::Never => Lifetime::UNTIL_REJECTED,
+        _ => DEFAULT_LIFETIME,
+    };
+    connection.assume_lifetime().unwrap_or(guess)
 }
 
 /// Returns the mark that an identity is bound to.

@@ -59,6 +59,7 @@ impl Profile {
                 ));
             }
         }
+        self.check_response()?;
         self.check_templates()
     }
 

@@ -1,7 +1,11 @@
 //! The rows of a provider's table of errors.
 
-use serde::Deserialize;
+use std::collections::BTreeMap;
 
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::pointer::Pointer;
 use crate::{ClientAuth, Error, ErrorKind, GrantKind, Verdict};
 
 /// The meaning of one of the vendor's errors.
@@ -23,6 +27,13 @@ pub struct ErrorRow {
     /// Matches only if the response's `error_description`, or the message that it has instead,
     /// contains this text. Ignores case. `""` matches a response without a message.
     pub description: Option<String>,
+    /// Matches only if each of these members of the response has this value.
+    #[serde(default)]
+    pub members: BTreeMap<Pointer, Value>,
+    /// Matches only if each of these headers of the response contains this text. Ignores case. `""`
+    /// matches any value.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
     /// What happened.
     pub kind: ErrorKind,
     /// What to do. Defaults to the kind's verdict.
@@ -36,8 +47,9 @@ pub struct ErrorRow {
 }
 
 impl ErrorRow {
-    /// Returns whether the row matches this error. `client_auth` and `status` are `None` for the
-    /// authorization endpoint, whose errors come through the browser.
+    /// Returns whether the row matches this error, except for `members` and `headers`.
+    /// `client_auth` and `status` are `None` for the authorization endpoint, whose errors come
+    /// through the browser and have neither.
     pub(crate) fn fits(
         &self,
         grant: GrantKind,
@@ -52,6 +64,7 @@ impl ErrorRow {
         let of_client = self.client_auth.is_empty()
             || client_auth.is_some_and(|client_auth| self.client_auth.contains(&client_auth));
         let of_status = self.status.is_none() || self.status == status;
+        let of_response = status.is_some() || (self.members.is_empty() && self.headers.is_empty());
         let of_error = self.error.as_deref().is_none_or(|wanted| wanted == error);
         let of_description = self
             .description
@@ -62,7 +75,7 @@ impl ErrorRow {
                     !wanted.is_empty() && text.to_lowercase().contains(&wanted.to_lowercase())
                 }
             });
-        of_grant && of_client && of_status && of_error && of_description
+        of_grant && of_client && of_status && of_response && of_error && of_description
     }
 
     /// Returns the row's error with this message.

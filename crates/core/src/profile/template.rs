@@ -130,7 +130,7 @@ pub(super) fn check_placeholders(text: &str, known: &[&str]) -> Result<(), Strin
     Ok(())
 }
 
-fn lone_brace(text: &str) -> String {
+pub(super) fn lone_brace(text: &str) -> String {
     format!("{text:?} has an unmatched brace")
 }
 
@@ -238,7 +238,7 @@ impl<'a> Name<'a> {
     }
 }
 
-fn filter(word: &str) -> Option<Filter> {
+pub(super) fn filter(word: &str) -> Option<Filter> {
     let found = FILTERS.iter().find(|(known, _)| *known == word);
     found.map(|(_, filter)| *filter)
 }
@@ -253,7 +253,7 @@ fn unknown(word: &str, known: &[String]) -> String {
     format!("`{{{shown}}}` is not known; {meant}")
 }
 
-fn unknown_filter(word: &str) -> String {
+pub(super) fn unknown_filter(word: &str) -> String {
     if word.ends_with('?') || word.contains(':') {
         return "`?` and `:` come right after the name, before the filters".to_owned();
     }

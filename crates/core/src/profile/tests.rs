@@ -115,6 +115,8 @@ fn an_array_of_tables_in_place_of_a_table_is_rejected() {
         ("consent", "individual = \"x\""),
         ("refresh", "rotation = \"never\""),
         ("response", "keep = [\"x\"]"),
+        ("lookup", "required = false"),
+        ("use", "scheme = \"x\""),
         ("extra", "tenant = \"x\""),
     ] {
         let read = |header: String| Profile::from_toml(&format!("{ACME}{header}\n{line}\n"));

@@ -6,6 +6,8 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::charset;
+use crate::profile::pointer::is_same;
+use crate::profile::{Pointer, Pointers, ResponseRules};
 use crate::{Response, form};
 
 /// Members that decide what a client does. If one occurs twice, which one counts is unknown.
@@ -22,47 +24,53 @@ pub(super) struct Members(Vec<(String, Value)>);
 
 impl Members {
     /// Reads the body as JSON, or as a form, which GitHub and Facebook used to return.
-    pub(super) fn read(response: &Response, body: &[u8]) -> Result<Self, String> {
+    pub(super) fn read(
+        response: &Response,
+        body: &[u8],
+        rules: &ResponseRules,
+    ) -> Result<Self, String> {
         let converted = charset::to_utf8(body);
         let body = converted.as_ref().map_or(body, |converted| converted);
-        let parsed = Self::parse(body);
+        let decisive = decisive(rules);
+        let parsed = Self::parse(body, &decisive);
         let text = std::str::from_utf8(body).unwrap_or_default();
         let is_form = || {
-            let names = ["access_token", "error"];
-            response.is_form() || names.iter().any(|name| form::has_field(text, name))
+            let own = rules.access_token.iter().map(Pointer::as_str);
+            let mut names = ["access_token", "error"].into_iter().chain(own);
+            response.is_form() || names.any(|name| form::has_field(text, name))
         };
         if parsed.is_ok() || !is_form() {
             return parsed;
         }
         let fields = form::parse_query(text.trim()).map_err(|error| error.message().to_owned())?;
-        let mut members = Collected::default();
+        let mut members = Collected::new(&decisive);
         for (name, value) in fields {
             members.add(name, Value::String(value))?;
         }
-        Ok(Self(members.0))
+        Ok(Self(members.members))
     }
 
-    fn parse(body: &[u8]) -> Result<Self, String> {
+    fn parse(body: &[u8], decisive: &Decisive) -> Result<Self, String> {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Err("it is empty".into());
         }
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         let mut json = serde_json::Deserializer::from_slice(body);
-        let members = json
-            .deserialize_map(Collect)
-            .map_err(|error| match error.classify() {
-                serde_json::error::Category::Eof => "it ends early".to_owned(),
-                serde_json::error::Category::Data if error.to_string().contains("twice") => {
-                    // Our own message, which names a member and contains no value.
-                    error
-                        .to_string()
-                        .split(" at line")
-                        .next()
-                        .unwrap_or_default()
-                        .to_owned()
-                }
-                _ => "it is not a JSON object".to_owned(),
-            })?;
+        let members =
+            json.deserialize_map(Collect(decisive))
+                .map_err(|error| match error.classify() {
+                    serde_json::error::Category::Eof => "it ends early".to_owned(),
+                    serde_json::error::Category::Data if error.to_string().contains("twice") => {
+                        // Our own message, which names a member and contains no value.
+                        error
+                            .to_string()
+                            .split(" at line")
+                            .next()
+                            .unwrap_or_default()
+                            .to_owned()
+                    }
+                    _ => "it is not a JSON object".to_owned(),
+                })?;
         json.end()
             .map_err(|_| "something follows the JSON object".to_owned())?;
         Ok(members)
@@ -73,17 +81,36 @@ impl Members {
         found.map(|(_, value)| value)
     }
 
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
-        self.member(name).and_then(Value::as_str)
-    }
-
     pub(super) fn scalar(&self, name: &str) -> Option<String> {
         self.member(name).and_then(super::scalar_text)
     }
 
-    pub(super) fn has_access_token(&self) -> bool {
-        self.text("access_token")
+    /// Returns the value that a pointer leads to. `null` counts as absent.
+    pub(super) fn at(&self, pointer: &Pointer) -> Option<&Value> {
+        let (name, rest) = pointer.split();
+        let found = self.member(&name)?.pointer(rest)?;
+        (!found.is_null()).then_some(found)
+    }
+
+    /// Returns the value where the profile says it is, or else the member of this name.
+    pub(super) fn found(&self, places: &Pointers, name: &str) -> Option<&Value> {
+        match places.is_empty() {
+            true => self.member(name),
+            false => places.iter().find_map(|place| self.at(place)),
+        }
+    }
+
+    pub(super) fn has_access_token(&self, rules: &ResponseRules) -> bool {
+        let found = self.found(&rules.access_token, "access_token");
+        found
+            .and_then(Value::as_str)
             .is_some_and(|token| !token.is_empty())
+    }
+
+    /// Returns whether the response has all members of a successful one.
+    pub(super) fn says_success(&self, rules: &ResponseRules) -> bool {
+        let mut wanted = rules.success.iter();
+        wanted.all(|(pointer, wanted)| self.at(pointer).is_some_and(|value| is_same(value, wanted)))
     }
 
     /// Returns whether the response reports errors in a shape other than RFC 6749's.
@@ -97,13 +124,32 @@ impl Members {
     }
 
     pub(super) fn says_oauth_error(&self) -> bool {
-        self.text("error").is_some_and(|error| !error.is_empty())
+        let error = self.member("error").and_then(Value::as_str);
+        error.is_some_and(|error| !error.is_empty())
     }
 }
 
-struct Collect;
+/// The names of [`DECISIVE`] members, and of those that the profile reads instead.
+struct Decisive(Vec<String>);
 
-impl<'de> Visitor<'de> for Collect {
+fn decisive(rules: &ResponseRules) -> Decisive {
+    let places = [
+        &rules.access_token,
+        &rules.refresh_token,
+        &rules.expires_in,
+        &rules.token_type,
+        &rules.id_token,
+        &rules.error,
+    ];
+    let own = places.into_iter().flat_map(Pointers::iter);
+    let own = own.chain(rules.success.keys());
+    let names = DECISIVE.iter().map(|name| (*name).to_owned());
+    Decisive(names.chain(own.map(|pointer| pointer.split().0)).collect())
+}
+
+struct Collect<'a>(&'a Decisive);
+
+impl<'de> Visitor<'de> for Collect<'_> {
     type Value = Members;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -111,25 +157,34 @@ impl<'de> Visitor<'de> for Collect {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-        let mut members = Collected::default();
+        let mut members = Collected::new(self.0);
         while let Some((name, value)) = map.next_entry::<String, Value>()? {
             members.add(name, value).map_err(serde::de::Error::custom)?;
         }
-        Ok(Members(members.0))
+        Ok(Members(members.members))
     }
 }
 
-#[derive(Default)]
-struct Collected(Vec<(String, Value)>);
+struct Collected<'a> {
+    members: Vec<(String, Value)>,
+    decisive: &'a Decisive,
+}
 
-impl Collected {
+impl<'a> Collected<'a> {
+    fn new(decisive: &'a Decisive) -> Self {
+        Self {
+            members: Vec::new(),
+            decisive,
+        }
+    }
+
     fn add(&mut self, name: String, value: Value) -> Result<(), String> {
         let again =
-            DECISIVE.contains(&name.as_str()) && self.0.iter().any(|(known, _)| *known == name);
+            self.decisive.0.contains(&name) && self.members.iter().any(|(known, _)| *known == name);
         if again {
             return Err(format!("`{name}` occurs twice"));
         }
-        self.0.push((name, value));
+        self.members.push((name, value));
         Ok(())
     }
 }

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use super::{ResponseReader, ServerError, explain_redirect};
+use super::{Failure, ResponseReader, ServerError, explain_redirect};
 use crate::profile::ErrorRow;
 use crate::{BasicEncoding, ClientAuth, Error, ErrorKind, Grant, GrantKind, Verdict, form};
 
 impl ResponseReader<'_> {
     /// Returns the error for a response without a token.
-    pub(super) fn rejection(&self, reported: &ServerError) -> Error {
+    pub(super) fn rejection(&self, failure: &Failure<'_>) -> Error {
+        let reported = &failure.reported;
         let status = self.response.status;
-        let row = self.row(reported);
+        let row = self.row(failure);
         if row.is_none() && (300..400).contains(&status) {
             return self.redirected();
         }
@@ -63,8 +64,9 @@ impl ResponseReader<'_> {
     }
 
     /// Returns the matching row of the profile's table. A 2xx is a failure only if the row names a
-    /// status, an error or a description.
-    pub(super) fn row(&self, reported: &ServerError) -> Option<&ErrorRow> {
+    /// status, an error, a description, a member or a header.
+    pub(super) fn row(&self, failure: &Failure<'_>) -> Option<&ErrorRow> {
+        let reported = &failure.reported;
         let kind = self.grant.kind();
         let status = self.response.status;
         let error = reported.code.as_deref().unwrap_or_default();
@@ -73,6 +75,8 @@ impl ResponseReader<'_> {
         rows.iter().find(|row| {
             let names_a_failure = row.status.is_some()
                 || row.error.is_some()
+                || !row.members.is_empty()
+                || !row.headers.is_empty()
                 || row
                     .description
                     .as_ref()
@@ -85,6 +89,7 @@ impl ResponseReader<'_> {
                     error,
                     reported.text.as_deref(),
                 )
+                && failure.fits(row)
         })
     }
 

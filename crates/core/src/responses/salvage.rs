@@ -4,8 +4,12 @@
 //! wrong with the rest of the response: a number out of range, a duplicate member, bytes after the
 //! object, a missing end. Discarding the new token would lose the grant.
 
-use super::charset;
+use super::{Members, charset};
+use crate::profile::Pointer;
 use crate::{Connection, Error, Response, Secret, form};
+
+/// The maximum depth in which a place is recognized.
+const MAX_DEPTH: usize = 64;
 
 /// Returns the new refresh token in a response that failed with this error, if the response is a
 /// success and contains one.
@@ -25,49 +29,102 @@ pub(crate) fn salvage(
     let body = translated
         .as_deref()
         .map_or(&response.body[..], |body| body);
+    let rules = &connection.profile().response;
+    let members = Members::read(response, body, rules);
+    if members.is_ok_and(|members| !members.says_success(rules)) {
+        return None;
+    }
     let converted = charset::to_utf8(body);
     let body = converted.as_ref().map_or(body, |converted| converted);
-    refresh_token(body).or_else(|| in_form(body))
+    let places = match rules.refresh_token.is_empty() {
+        true => vec![vec!["refresh_token".to_owned()]],
+        false => rules.refresh_token.iter().map(Pointer::steps).collect(),
+    };
+    refresh_token(body, &places).or_else(|| in_form(body, &places))
 }
 
-fn in_form(body: &[u8]) -> Option<Secret> {
+fn in_form(body: &[u8], places: &[Vec<String>]) -> Option<Secret> {
     let text = std::str::from_utf8(body).ok()?.trim();
-    if !form::has_field(text, "refresh_token") {
+    let is_wanted = |name: &str| places.iter().any(|place| *place == [name]);
+    let mut names = places.iter().filter_map(|place| place.first());
+    if !names.any(|name| is_wanted(name) && form::has_field(text, name)) {
         return None;
     }
     let fields = form::parse_query(text).ok()?.into_iter().rev();
-    let mut found = fields.filter(|(name, _)| name == "refresh_token");
+    let mut found = fields.filter(|(name, _)| is_wanted(name));
     let (_, value) = found.next()?;
     Some(Secret::new(value)).filter(is_refresh_token)
 }
 
-/// Returns the last `refresh_token` of the first JSON object in a body, even if it is incomplete.
-fn refresh_token(body: &[u8]) -> Option<Secret> {
+/// Returns the last refresh token of the first JSON object in a body, even if it is incomplete. The
+/// first place that has one counts.
+fn refresh_token(body: &[u8], places: &[Vec<String>]) -> Option<Secret> {
     let mut scan = Scan {
         rest: &body[body.iter().position(|b| *b == b'{')?..],
     };
-    let (mut depth, mut found) = (0_u32, None);
+    let mut found: Vec<Option<Secret>> = vec![None; places.len()];
+    let mut levels: Vec<Level> = Vec::new();
+    // How many levels are open beyond the deepest one that is recognized.
+    let mut beyond = 0_usize;
     while let Some(byte) = scan.next_token() {
         match byte {
-            b'{' | b'[' => depth += 1,
+            b'{' | b'[' if levels.len() == MAX_DEPTH => beyond += 1,
+            b'{' => levels.push(Level::Object(String::new())),
+            b'[' => levels.push(Level::Array(0)),
+            b'}' | b']' if beyond > 0 => beyond -= 1,
             b'}' | b']' => {
-                depth -= 1;
-                if depth == 0 {
+                levels.pop();
+                if levels.is_empty() {
                     break;
+                }
+            }
+            b',' if beyond == 0 => {
+                if let Some(Level::Array(index)) = levels.last_mut() {
+                    *index += 1;
                 }
             }
             b'"' => {
                 let Some(text) = scan.text() else { break };
-                let is_name = depth == 1 && scan.take(b':');
-                if is_name && text.expose() == "refresh_token" && scan.take(b'"') {
-                    // As in most JSON parsers, the last of several members with one name wins.
-                    found = scan.text().filter(is_refresh_token).or(found);
-                }
+                let is_name = match levels.last_mut() {
+                    _ if beyond > 0 => continue,
+                    Some(Level::Object(name)) if scan.take(b':') => {
+                        text.expose().clone_into(name);
+                        true
+                    }
+                    Some(Level::Array(_)) => false,
+                    // A value, which is looked at with its name.
+                    _ => continue,
+                };
+                let place = places.iter().position(|place| is_at(&levels, place));
+                let Some(place) = place else { continue };
+                let value = match is_name {
+                    true if scan.take(b'"') => scan.text(),
+                    true => None,
+                    false => Some(text),
+                };
+                // As in most JSON parsers, the last of several members with one name wins.
+                let value = value.filter(is_refresh_token);
+                found[place] = value.or(found[place].take());
             }
             _ => {}
         }
     }
-    found
+    found.into_iter().flatten().next()
+}
+
+/// An object or array that is open.
+enum Level {
+    /// The name of the member.
+    Object(String),
+    Array(usize),
+}
+
+fn is_at(levels: &[Level], place: &[String]) -> bool {
+    let is_step = |(level, step): (&Level, &String)| match level {
+        Level::Object(name) => name == step,
+        Level::Array(index) => index.to_string() == *step,
+    };
+    levels.len() == place.len() && levels.iter().zip(place).all(is_step)
 }
 
 /// Returns whether a text has the syntax of a refresh token (RFC 6749 appendix A.17).
@@ -118,8 +175,13 @@ impl Scan<'_> {
 mod tests {
     use super::*;
 
+    fn at(place: &[&str], body: &[u8]) -> Option<String> {
+        let place = place.iter().map(|step| (*step).to_owned()).collect();
+        refresh_token(body, &[place]).map(|token| token.expose().to_owned())
+    }
+
     fn salvaged(body: &[u8]) -> Option<String> {
-        refresh_token(body).map(|token| token.expose().to_owned())
+        at(&["refresh_token"], body)
     }
 
     #[test]
@@ -168,5 +230,46 @@ mod tests {
             let text = String::from_utf8_lossy(body);
             assert_eq!(salvaged(body), None, "{text}");
         }
+    }
+
+    #[test]
+    fn the_refresh_token_is_found_where_the_profile_says() {
+        let nested = ["data", "tokens", "1", "value"];
+        for body in [
+            r#"{"data":{"tokens":[{"value":"a"},{"value":"r1"}]}} and more"#,
+            r#"{"data":{"tokens":[["x","y"],{"value":"r1","cut"#,
+            r#"{"refresh_token":"no","data":{"tokens":[{},{"a":[1,2],"value":"r1"}],"e":1e400}}"#,
+            r#"{"data":{"tokens":[{"value":"a"},{"value":"r0","value":"r1"}]"#,
+        ] {
+            let found = at(&nested, body.as_bytes());
+            assert_eq!(found.as_deref(), Some("r1"), "{body}");
+        }
+        for body in [
+            r#"{"refresh_token":"r1","value":"r1","data":{"value":"r1"}"#,
+            r#"{"data":{"tokens":[{"value":"r1"}]}"#,
+            r#"{"data":{"tokens":[{},{"value":{"value":"r1"}}]}"#,
+            r#"{"data":{"tokens":[{},{"value":["r1"]}]}"#,
+            r#"{"data":{"tokens":[{},{"value":17,"x":"r1"}]}"#,
+        ] {
+            assert_eq!(at(&nested, body.as_bytes()), None, "{body}");
+        }
+        assert_eq!(
+            at(&["t", "1"], br#"{"t":["a","r1"]"#).as_deref(),
+            Some("r1")
+        );
+        // The first place that has one counts, wherever it is in the body.
+        let places = [vec!["b".to_owned()], vec!["a".to_owned()]];
+        let found = refresh_token(br#"{"a":"first","b":"r1","#, &places).unwrap();
+        assert_eq!(found.expose(), "r1");
+    }
+
+    #[test]
+    fn deep_nesting_costs_no_memory() {
+        let deep = "[".repeat(500_000);
+        let body = format!(r#"{{"x":{deep}{}"#, r#"],"refresh_token":"r1""#);
+        assert_eq!(salvaged(body.as_bytes()), None);
+        let closed = "]".repeat(500_000);
+        let body = format!(r#"{{"x":{deep}{closed},"refresh_token":"r1""#);
+        assert_eq!(salvaged(body.as_bytes()).as_deref(), Some("r1"));
     }
 }

@@ -94,6 +94,13 @@ impl ServerError {
         reported.or_in_challenges(response)
     }
 
+    /// Parses the JSON at the start of a body, or its form.
+    pub(super) fn document(response: &Response, body: &[u8]) -> Option<Value> {
+        let converted = charset::to_utf8(body);
+        let body = trim(converted.as_ref().map_or(body, |converted| converted));
+        first_value(body).or_else(|| form_fields(response, &String::from_utf8_lossy(body)))
+    }
+
     /// Returns whether there is neither a code nor a message.
     pub(crate) fn is_nothing(&self) -> bool {
         self.code.is_none() && self.text.is_none()

@@ -1,11 +1,13 @@
 //! Reads a successful response of a token endpoint (RFC 6749 section 5.1).
 
+use std::cell::LazyCell;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Members, ResponseReader};
-use crate::{Error, ErrorKind, Secret, TokenResponse, Verdict};
+use super::{Members, ResponseReader, scalar_text};
+use crate::profile::{ExpiresAs, Kept, Pointer};
+use crate::{Error, ErrorKind, Extra, Secret, TokenResponse, Verdict};
 
 /// Token types that require a proof, which isn't supported.
 const NEED_PROOF: &[&str] = &["dpop", "mac", "pop", "n_a", "hmac"];
@@ -19,46 +21,104 @@ const REFRESH_LIFETIMES: &[&str] = &[
 
 impl ResponseReader<'_> {
     pub(super) fn read_token(&self, members: &Members) -> Result<TokenResponse, Error> {
-        let access_token = self.token(members, "access_token", 0x21)?;
+        let rules = self.rules();
+        let found = |places, name| members.found(places, name);
+        let access_token = found(&rules.access_token, "access_token");
+        let access_token = self.token("access_token", access_token, 0x21)?;
         let access_token = access_token.ok_or_else(|| self.flawed("`access_token` is missing"))?;
-        let token_type = self.token_type(members)?;
-        let refresh_token = self.token(members, "refresh_token", b' ')?;
-        let id_token = self.token(members, "id_token", 0x21)?;
+        let token_type = self.token_type(found(&rules.token_type, "token_type"))?;
+        let refresh_token = found(&rules.refresh_token, "refresh_token");
+        let refresh_token = self.token("refresh_token", refresh_token, b' ')?;
+        let id_token = self.token("id_token", found(&rules.id_token, "id_token"), 0x21)?;
         let mut extra = self.connection.environment_extra().clone();
-        for name in &self.connection.profile().response.keep {
+        for name in &rules.keep {
             if let Some(text) = members.scalar(name) {
                 extra.insert(name.clone(), text);
             }
         }
+        self.keep(members, id_token.as_ref(), &mut extra);
         self.connection
             .provider()
             .read(self.connection.app(), &mut extra)?;
-        let reported = members.member("expires_in").and_then(read_seconds);
-        let expires_in = reported
-            .or_else(|| self.until(members, &["expires_at", "expires_on"]))
-            .or_else(|| self.own_lifetime(access_token.expose()));
+        if let Some(usage) = self.connection.app().usage() {
+            usage
+                .set_api_base(&mut extra)
+                .map_err(|why| self.flawed(&format!("`use.api_base` can't be filled in: {why}")))?;
+        }
         Ok(TokenResponse {
+            expires_in: self.lifetime(members, access_token.expose()),
             access_token,
             token_type,
-            expires_in,
             refresh_token,
             refresh_token_expires_in: self.refresh_lifetime(members),
             id_token,
-            scope: read_scope(members),
+            scope: self.scope(members),
             extra,
         })
+    }
+
+    /// Adds the values that the profile keeps under names of its own.
+    fn keep(&self, members: &Members, id_token: Option<&Secret>, extra: &mut Extra) {
+        let profile = self.connection.profile();
+        let claims = LazyCell::new(|| {
+            let parsed = crate::jws::inspect(id_token?.expose()).ok()?;
+            serde_json::from_slice::<Value>(&parsed.payload).ok()
+        });
+        let claim = |pointer: &Pointer| scalar_text(pointer.find(claims.as_ref()?)?);
+        for (name, kept) in &profile.response.kept {
+            let text = match kept {
+                Kept::Body(pointer) => members.at(pointer).and_then(scalar_text),
+                Kept::IdToken(pointer) => claim(pointer),
+                Kept::Header(header) => self.response.header(header).map(str::to_owned),
+            };
+            extra.extend(text.map(|text| (name.clone(), text)));
+        }
+        for (name, pointer) in profile.lookup.iter().flat_map(|lookup| &lookup.id_token) {
+            extra.extend(claim(pointer).map(|text| (name.clone(), text)));
+        }
+    }
+
+    /// Returns the lifetime of the access token, if it is known.
+    fn lifetime(&self, members: &Members, access_token: &str) -> Option<Duration> {
+        let rules = self.rules();
+        let value = members.found(&rules.expires_in, "expires_in");
+        let stated = match rules.expires_as {
+            ExpiresAs::Seconds => value.and_then(read_seconds).or_else(|| {
+                // Names of other vendors, unless this one has a place of its own.
+                let names = ["expires_at", "expires_on"].iter();
+                let names = names.filter(|_| rules.expires_in.is_empty());
+                self.until(members, names)
+            }),
+            ExpiresAs::Milliseconds | ExpiresAs::Minutes | ExpiresAs::Hours => {
+                let unit_s = rules.expires_as.unit_s().unwrap_or(1.0);
+                value.and_then(|value| read_lifetime(value, unit_s))
+            }
+            ExpiresAs::Rfc3339 => value
+                .and_then(Value::as_str)
+                .and_then(crate::date::parse_rfc3339)
+                .map(|moment| self.left(moment)),
+            ExpiresAs::Unix => value.and_then(|value| self.left_until(value, 1.0)),
+            ExpiresAs::UnixMilliseconds => value.and_then(|value| self.left_until(value, 0.001)),
+            ExpiresAs::Jwt => None,
+            ExpiresAs::Never => value
+                .and_then(read_seconds)
+                .filter(|lifetime| !lifetime.is_zero()),
+        };
+        stated.or_else(|| self.own_lifetime(access_token))
+    }
+
+    /// Returns the time until a moment that is counted in this unit since 1970.
+    fn left_until(&self, moment: &Value, unit_s: f64) -> Option<Duration> {
+        let seconds = number(moment)? * unit_s;
+        (seconds.is_finite() && seconds >= 0.0).then(|| self.left(seconds as i64))
     }
 
     /// Returns the remaining lifetime by the `exp` of an access token that is a JWT (RFC 9068), for
     /// a response without a lifetime. Uses the server's clock, because `exp` does.
     fn own_lifetime(&self, access_token: &str) -> Option<Duration> {
-        #[derive(serde::Deserialize)]
-        struct Claims {
-            exp: Value,
-        }
         let parsed = crate::jws::inspect(access_token).ok()?;
-        let Claims { exp } = serde_json::from_slice(&parsed.payload).ok()?;
-        let exp = match exp.as_f64()? {
+        let claims: Value = serde_json::from_slice(&parsed.payload).ok()?;
+        let exp = match claims.get("exp")?.as_f64()? {
             milliseconds if milliseconds >= MIN_MILLISECONDS => milliseconds / 1000.0,
             seconds => seconds,
         };
@@ -66,10 +126,11 @@ impl ResponseReader<'_> {
         read_seconds(&left.max(0.0).into())
     }
 
-    /// Returns a member that is a token. Its characters range from `first` to `~` (RFC 6749
+    /// Returns a value that is a token. Its characters range from `first` to `~` (RFC 6749
     /// appendices A.12 and A.17).
-    fn token(&self, members: &Members, name: &str, first: u8) -> Result<Option<Secret>, Error> {
-        let Some(text) = members.text(name).filter(|text| !text.is_empty()) else {
+    fn token(&self, name: &str, found: Option<&Value>, first: u8) -> Result<Option<Secret>, Error> {
+        let text = found.and_then(Value::as_str);
+        let Some(text) = text.filter(|text| !text.is_empty()) else {
             return Ok(None);
         };
         match text.bytes().position(|b| !(first..=0x7e).contains(&b)) {
@@ -81,8 +142,11 @@ impl ResponseReader<'_> {
     }
 
     /// Returns the scheme of the `Authorization` header for the token (RFC 6749 section 7.1).
-    fn token_type(&self, members: &Members) -> Result<String, Error> {
-        let reported = match members.member("token_type") {
+    fn token_type(&self, found: Option<&Value>) -> Result<String, Error> {
+        if let Some(scheme) = &self.connection.profile().usage.scheme {
+            return Ok(scheme.clone());
+        }
+        let reported = match found {
             None | Some(Value::Null) => return Ok(BEARER.to_owned()),
             Some(Value::String(reported)) => reported.trim(),
             Some(_) => return Err(self.unusable_type("not a string")),
@@ -131,10 +195,12 @@ impl ResponseReader<'_> {
 
     /// Returns the time until the first of these members that contains a moment, by the server's
     /// clock if the response has a `Date`.
-    fn until(&self, members: &Members, names: &[&str]) -> Option<Duration> {
-        let moment = names
-            .iter()
-            .find_map(|name| members.member(name).and_then(read_moment))?;
+    fn until<'a>(
+        &self,
+        members: &Members,
+        mut names: impl Iterator<Item = &'a &'static str>,
+    ) -> Option<Duration> {
+        let moment = names.find_map(|name| members.member(name).and_then(read_moment))?;
         Some(self.left(moment))
     }
 
@@ -149,16 +215,38 @@ impl ResponseReader<'_> {
     fn refresh_lifetime(&self, members: &Members) -> Option<Duration> {
         // Some vendors put a moment into a member that is named after a lifetime.
         const MIN_MOMENT: i64 = 1_000_000_000;
-        let reported = REFRESH_LIFETIMES
-            .iter()
-            .find_map(|name| members.member(name));
-        let lifetime = reported.and_then(|value| match read_moment(value) {
-            Some(moment) if moment >= MIN_MOMENT => Some(self.left(moment)),
-            _ => read_seconds(value),
+        let rules = self.rules();
+        let places = &rules.refresh_token_expires_in;
+        let mut names = REFRESH_LIFETIMES.iter();
+        let reported = match places.is_empty() {
+            true => names.find_map(|name| members.member(name)),
+            false => members.found(places, ""),
+        };
+        let unit_s = rules.expires_as.unit_s().filter(|_| !places.is_empty());
+        let lifetime = reported.and_then(|value| match (unit_s, read_moment(value)) {
+            (Some(unit_s), _) => read_lifetime(value, unit_s),
+            (None, Some(moment)) if moment >= MIN_MOMENT => Some(self.left(moment)),
+            (None, _) => read_seconds(value),
         });
+        let ends = ["refresh_token_expires_at", "refresh_expires_at"].iter();
         lifetime
-            .or_else(|| self.until(members, &["refresh_token_expires_at", "refresh_expires_at"]))
+            .or_else(|| self.until(members, ends.filter(|_| places.is_empty())))
             .filter(|lifetime| !lifetime.is_zero())
+    }
+
+    /// Returns the granted scopes, separated by spaces. Vendors also send an array, or a member
+    /// `scopes`. Words that aren't scopes (RFC 6749 section 3.3) are dropped.
+    fn scope(&self, members: &Members) -> Option<String> {
+        let is_scope = |value: &&Value| value.is_string() || value.is_array();
+        let places = &self.rules().scope;
+        let reported = match places.is_empty() {
+            true => ["scope", "scopes"]
+                .iter()
+                .filter_map(|name| members.member(name))
+                .find(is_scope),
+            false => members.found(places, "").filter(is_scope),
+        }?;
+        read_scope(reported)
     }
 }
 
@@ -172,14 +260,23 @@ const MIN_MILLISECONDS: f64 = 1e11;
 
 /// Reads a lifetime in seconds, a number or a string of digits, limited to [`MAX_LIFETIME`].
 fn read_seconds(value: &Value) -> Option<Duration> {
-    let seconds = match value {
-        Value::Number(number) => number.as_f64()?,
-        Value::String(text) => text.trim().parse::<f64>().ok()?,
-        _ => return None,
-    };
+    read_lifetime(value, 1.0)
+}
+
+/// Reads a lifetime in this unit, limited to [`MAX_LIFETIME`].
+fn read_lifetime(value: &Value, unit_s: f64) -> Option<Duration> {
+    let seconds = number(value)? * unit_s;
     // NaN fails both comparisons and is no lifetime.
     (seconds.is_finite() || seconds > 0.0)
         .then(|| Duration::from_secs(seconds.clamp(0.0, MAX_LIFETIME.as_secs() as f64) as u64))
+}
+
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
 }
 
 /// Reads a moment, in seconds since 1970. Vendors send seconds, milliseconds or dates (RFC 3339).
@@ -199,13 +296,7 @@ fn read_moment(value: &Value) -> Option<i64> {
     (seconds.is_finite() && seconds >= 0.0).then_some(seconds as i64)
 }
 
-/// Reads the granted scopes, separated by spaces. Vendors also send an array, or a member `scopes`.
-/// Words that aren't scopes (RFC 6749 section 3.3) are dropped.
-fn read_scope(members: &Members) -> Option<String> {
-    let reported = ["scope", "scopes"]
-        .iter()
-        .filter_map(|name| members.member(name))
-        .find(|value| value.is_string() || value.is_array())?;
+fn read_scope(reported: &Value) -> Option<String> {
     let words: Vec<&str> = match reported {
         Value::Array(items) => items
             .iter()

@@ -10,8 +10,8 @@ pub(crate) use countersign_core::testing::{
     token_response,
 };
 use countersign_core::{
-    Client, Connection, Error, ErrorKind, ManualClock, MemoryStore, Response, SendError, Settings,
-    Store, Swap, Token, Verdict, store,
+    Client, Connection, Error, ErrorKind, ManualClock, MemoryStore, Profile, Response, SendError,
+    Settings, Store, Swap, Token, Verdict, store,
 };
 use countersign_store_conformance::Intercepted;
 
@@ -23,6 +23,47 @@ pub(crate) fn try_connection<'a>(
     pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<Connection, Error> {
     testing::connection(pairs)
+}
+
+/// A vendor that supports every grant and says nothing else.
+const PLAIN: &str = r#"
+id = "plain"
+name = "Plain"
+documentation = "https://plain.example/docs"
+environments.main.base_url = "https://login.plain.example"
+endpoints.token = "{base_url}/token"
+endpoints.authorize = "{base_url}/authorize"
+endpoints.userinfo = "{base_url}/userinfo"
+grants.client-credentials.client_auth = ["post"]
+grants.authorization-code.client_auth = ["post"]
+grants.refresh-token.client_auth = ["post"]
+refresh.rotation = "always"
+"#;
+
+/// Reads the profile of a vendor with these additional lines.
+pub(crate) fn profile(more: &str) -> Result<Profile, Error> {
+    Profile::from_toml(&format!("{PLAIN}{more}\n"))
+}
+
+/// A connection to the vendor with these additional lines in its profile.
+pub(crate) fn vendor(more: &str, pairs: &[(&str, &str)]) -> Connection {
+    let common = [
+        ("grant", "client-credentials"),
+        ("client_id", "app"),
+        ("client_secret", "s3cret"),
+        ("redirect_uri", "https://app.example/callback"),
+    ];
+    let mut settings = Settings::from_pairs(common).unwrap();
+    for (key, value) in pairs {
+        settings.set(key, value).unwrap();
+    }
+    let provider = countersign_core::from_profile(profile(more).unwrap());
+    Connection::new("mine", &settings, provider).unwrap()
+}
+
+/// A response with JSON.
+pub(crate) fn json(status: u16, body: impl ToString) -> Response {
+    Response::new(status, [], body.to_string())
 }
 
 /// A connection of the app itself.

@@ -3,8 +3,10 @@
 mod senders;
 mod servers;
 
+use std::sync::Arc;
+
 use countersign::testing::{self, TestClient};
-use countersign::{Client, ErrorKind, Verdict};
+use countersign::{Client, ErrorKind, MemoryStore, Verdict};
 use serde::Deserialize;
 
 use self::senders::Sender;
@@ -165,6 +167,62 @@ fn a_loopback_address_gets_the_token() {
             assert_eq!((arrived.len(), token), (1, "first"), "{}", sender.name());
         }
     }
+}
+
+#[test]
+fn a_profile_names_the_headers_that_carry_the_token() {
+    let rules = r#"
+        [use]
+        header = "X-Acme-Token"
+        headers = { X-Acme-Tenant = "{extra.tenant}" }
+    "#;
+    for tenant in ["42", "42\r\nx-forged: 1"] {
+        for sender in senders::all() {
+            let client = client_of(rules, tenant);
+            let servers = Servers::start(Vec::new());
+            let call = Call {
+                url: servers.fill("{api}/"),
+                body: None,
+                stream: false,
+                authorization: Some("Basic mine".to_owned()),
+            };
+            let sent = sender.send(&client, &call);
+            let arrived = servers.arrived();
+            if tenant != "42" {
+                let error = sent.unwrap_err();
+                assert!(error.message().contains("`X-Acme-Tenant`"), "{error}");
+                assert!(arrived.is_empty(), "{}", sender.name());
+                continue;
+            }
+            let [arrived] = &arrived[..] else {
+                panic!("{}: {arrived:?}", sender.name());
+            };
+            let mut own = arrived.own.clone();
+            own.sort();
+            let expected = [("x-acme-tenant", "42"), ("x-acme-token", "t1")];
+            let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            assert_eq!(own, expected, "{}", sender.name());
+            // The program's own header is no concern of the token.
+            assert_eq!(arrived.authorization.as_deref(), Some("Basic mine"));
+        }
+    }
+}
+
+/// Returns a client of Acme with these additional lines in its profile.
+fn client_of(rules: &str, tenant: &str) -> Client {
+    let profile = testing::PROFILE.replace("[extra]", &format!("{rules}\n[extra]"));
+    let profile = countersign::core::Profile::from_toml(&profile).unwrap();
+    let settings = countersign::Settings::from_pairs([
+        ("environment", "demo"),
+        ("grant", "client-credentials"),
+        ("client_id", "app"),
+        ("client_secret", "s3cret"),
+        ("extra.tenant", tenant),
+    ]);
+    let provider = countersign::core::from_profile(profile);
+    let connection = countersign::Connection::new("mine", &settings.unwrap(), provider).unwrap();
+    let responses = [Ok(testing::token_response("t1", 3600))];
+    testing::client_of(connection, responses, Arc::new(MemoryStore::new())).client
 }
 
 #[test]

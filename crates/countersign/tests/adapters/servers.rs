@@ -21,6 +21,8 @@ pub(crate) struct Arrived {
     pub(crate) at: &'static str,
     pub(crate) path: String,
     pub(crate) authorization: Option<String>,
+    /// All headers that begin with `x-`, with their names in lower case.
+    pub(crate) own: Vec<(String, String)>,
     pub(crate) body: String,
 }
 
@@ -79,6 +81,7 @@ fn serve(stream: &TcpStream, at: &'static str, ports: [u16; 2], state: &Mutex<St
         return;
     };
     let (mut authorization, mut length, mut chunked) = (None, 0, false);
+    let mut own = Vec::new();
     loop {
         line.clear();
         reader.read_line(&mut line).unwrap();
@@ -89,6 +92,7 @@ fn serve(stream: &TcpStream, at: &'static str, ports: [u16; 2], state: &Mutex<St
             "authorization" => authorization = Some(value.to_owned()),
             "content-length" => length = value.parse().unwrap(),
             "transfer-encoding" => chunked = true,
+            name if name.starts_with("x-") => own.push((name.to_owned(), value.to_owned())),
             _ => {}
         }
     }
@@ -117,6 +121,7 @@ fn serve(stream: &TcpStream, at: &'static str, ports: [u16; 2], state: &Mutex<St
         at,
         path,
         authorization,
+        own,
         body,
     });
     let next = state
