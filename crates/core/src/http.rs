@@ -1,5 +1,6 @@
 //! HTTP requests and responses, without I/O.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use zeroize::Zeroizing;
@@ -13,7 +14,7 @@ use crate::{Form, Secret, Url};
 pub struct Request {
     method: Method,
     url: Url,
-    headers: Vec<(&'static str, Secret)>,
+    headers: Vec<(Cow<'static, str>, Secret)>,
     form: Option<Form>,
     single_use: bool,
 }
@@ -45,7 +46,7 @@ impl Request {
         Self {
             method: Method::Post,
             url,
-            headers: vec![("Accept", "application/json".into())],
+            headers: vec![("Accept".into(), "application/json".into())],
             form: Some(form),
             single_use: false,
         }
@@ -67,7 +68,7 @@ impl Request {
         Self {
             method: Method::Get,
             url,
-            headers: vec![("Accept", "application/json".into())],
+            headers: vec![("Accept".into(), "application/json".into())],
             form: None,
             single_use: false,
         }
@@ -104,7 +105,10 @@ impl Request {
     /// # Ok::<(), countersign_core::Error>(())
     /// ```
     #[must_use]
-    pub fn with_header(mut self, name: &'static str, value: Secret) -> Self {
+    pub fn with_header(mut self, name: impl Into<Cow<'static, str>>, value: Secret) -> Self {
+        let name = name.into();
+        self.headers
+            .retain(|(known, _)| !known.eq_ignore_ascii_case(&name));
         self.headers.push((name, value));
         self
     }
@@ -153,8 +157,10 @@ impl Request {
     /// assert_eq!(headers, [("Accept", "application/json")]);
     /// # Ok::<(), countersign_core::Error>(())
     /// ```
-    pub fn headers(&self) -> impl Iterator<Item = (&'static str, &Secret)> {
-        self.headers.iter().map(|(name, value)| (*name, value))
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &Secret)> {
+        self.headers
+            .iter()
+            .map(|(name, value)| (name.as_ref(), value))
     }
 
     /// Returns the form of a POST.

@@ -86,6 +86,7 @@ mod http;
 mod id_token;
 mod jwks;
 mod login;
+mod lookup;
 mod loopback;
 mod nearest;
 mod parameters;

@@ -20,11 +20,11 @@ use serde_json::Value;
 
 use self::failure::Failure;
 use self::json::Members;
-pub(crate) use self::redact::Redactor;
+pub(crate) use self::redact::{Redactor, on_one_line};
 use self::redirect::explain_redirect;
 pub(crate) use self::redirect::leaves_unprocessed;
-pub(crate) use self::resource::explain_plain_get;
 pub use self::resource::read_resource_response;
+pub(crate) use self::resource::{explain_plain_get, read_resource_document};
 pub use self::revocation::read_revocation_response;
 pub(crate) use self::salvage::salvage;
 use self::server_error::ServerError;
@@ -318,14 +318,17 @@ fn retry_after(response: &Response, now_unix_s: Option<i64>) -> Option<Duration>
 /// # Ok::<(), countersign_core::Error>(())
 /// ```
 pub fn read_json(response: &Response) -> Result<serde_json::Map<String, Value>, Error> {
-    serde_json::from_slice(&response.body).map_err(|_| {
-        let message = format!(
-            "the response with status {} is not a JSON object{}",
-            response.status,
-            Redactor::of_secrets([]).quoted(&ServerError::besides_tokens(response, &response.body)),
-        );
-        Error::new(ErrorKind::Unreadable, message).with_http_status(response.status)
-    })
+    serde_json::from_slice(&response.body).map_err(|_| not_json(response))
+}
+
+/// Returns the error for a response that is not a JSON object, or not an array where one may be.
+fn not_json(response: &Response) -> Error {
+    let message = format!(
+        "the response with status {} is not a JSON object{}",
+        response.status,
+        Redactor::of_secrets([]).quoted(&ServerError::besides_tokens(response, &response.body)),
+    );
+    Error::new(ErrorKind::Unreadable, message).with_http_status(response.status)
 }
 
 /// Returns a JSON scalar as text, for [`Extra`](crate::Extra), or `None` if it isn't a scalar.

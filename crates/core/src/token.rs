@@ -135,13 +135,30 @@ impl Token {
     /// # Ok::<(), countersign_core::Error>(())
     /// ```
     pub fn headers(&self) -> Result<Vec<(&str, Secret)>, Error> {
+        self.headers_if(false)
+    }
+
+    /// Returns the headers of [`Token::headers`], without those that need a value that is missing.
+    pub(crate) fn headers_so_far(&self) -> Result<Vec<(&str, Secret)>, Error> {
+        self.headers_if(true)
+    }
+
+    fn headers_if(&self, skip_missing: bool) -> Result<Vec<(&str, Secret)>, Error> {
         let data = &*self.data;
         headers(
             data.usage.as_deref(),
             &data.token_type,
             &data.access_token,
             &data.extra,
+            skip_missing,
         )
+    }
+
+    /// Returns the same token with more values in `extra`, which replace none.
+    pub(crate) fn with_extra(&self, more: &Extra) -> Self {
+        let data = &*self.data;
+        let all = more.clone().into_iter().chain(data.extra.clone());
+        self.with(all.collect(), data.usage.clone())
     }
 
     /// Returns the same token, carried like this.
@@ -276,6 +293,7 @@ fn headers<'a>(
     token_type: &str,
     access_token: &Secret,
     extra: &Extra,
+    skip_missing: bool,
 ) -> Result<Vec<(&'a str, Secret)>, Error> {
     let is_usable = |b: u8| matches!(b, 0x21..=0x7e);
     if !access_token.expose().bytes().all(is_usable) {
@@ -295,7 +313,7 @@ fn headers<'a>(
             ("Authorization", authorization(scheme, access_token))
         }
     };
-    let further = usage.headers(extra)?.into_iter();
+    let further = usage.headers(extra, skip_missing)?.into_iter();
     let further = further.map(|(name, value)| (name, Secret::new(value)));
     Ok(std::iter::once(own).chain(further).collect())
 }
@@ -408,6 +426,7 @@ impl TokenResponse {
             &self.token_type,
             &self.access_token,
             &self.extra,
+            false,
         )?;
         let owned = |(name, value): (&str, Secret)| (name.to_owned(), value);
         Ok(all.into_iter().map(owned).collect())

@@ -42,6 +42,8 @@ pub(super) struct Record {
     pub(super) identity: Option<Extra>,
     /// The mark that the identity is bound to: see [`identity_mark`].
     pub(super) identity_of: Option<String>,
+    /// The id of the account or tenant that the last lookup of this grant chose.
+    pub(super) choice: Option<String>,
     /// The number of token responses so far.
     pub(super) generation: u64,
     /// A request with a single-use refresh token that is in flight, or whose outcome is unknown.
@@ -147,8 +149,11 @@ impl Record {
         // A refresh may not return again what the login returned.
         let renewed = same_grant.filter(|_| asked.spent.is_some());
         let kept = renewed.map(|before| before.kept(connection));
+        let mark = identity_mark(&asked.grant, asked.token_for.as_deref());
+        let looked_up = same_grant.and_then(|before| before.looked_up(connection, &mark));
         // The response overrides the callback and what came before.
-        let extra = kept.unwrap_or_default().into_iter();
+        let extra = looked_up.unwrap_or_default().into_iter();
+        let extra = extra.chain(kept.unwrap_or_default());
         let extra = extra.chain(callback.clone()).chain(response.extra);
         let data = TokenData {
             access_token: response.access_token,
@@ -182,6 +187,7 @@ impl Record {
             callback,
             identity: same_grant.and_then(|before| before.identity.clone()),
             identity_of: same_grant.and_then(|before| before.identity_of.clone()),
+            choice: same_grant.and_then(|before| before.choice.clone()),
             generation: before.map_or(0, |before| before.generation) + 1,
             attempt: None,
             ended: None,
@@ -202,6 +208,15 @@ impl Record {
         let mut extra = extra.unwrap_or_default();
         extra.retain(|name, _| is_kept(name));
         extra
+    }
+
+    /// Returns what a lookup found out for tokens with this mark.
+    fn looked_up(&self, connection: &Connection, mark: &str) -> Option<Extra> {
+        let rules = connection.profile().lookup.as_ref()?;
+        let is_bound = self.identity_of.as_deref() == Some(mark);
+        let mut found = self.identity.clone().filter(|_| is_bound)?;
+        found.retain(|name, _| rules.names().any(|known| known == name));
+        Some(found)
     }
 
     /// Returns the token whose revocation ends the grant: the refresh token, if there is one.
@@ -253,6 +268,7 @@ impl Record {
             callback: self.callback.clone(),
             identity: self.identity.clone(),
             identity_of: self.identity_of.clone(),
+            choice: self.choice.clone(),
             generation: self.generation,
             attempt: self.attempt.clone(),
             ended: self.ended.clone(),
@@ -313,6 +329,7 @@ impl Record {
             callback: written.callback,
             identity: written.identity,
             identity_of: written.identity_of,
+            choice: written.choice,
             generation: written.generation,
             attempt: written.attempt,
             ended: written.ended,
@@ -354,6 +371,8 @@ struct Written {
     identity: Option<Extra>,
     #[serde(default)]
     identity_of: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    choice: Option<String>,
     generation: u64,
     attempt: Option<Attempt>,
     ended: Option<Ended>,
@@ -463,6 +482,6 @@ pub(crate) fn guessed_lifetime(connection: &Connection) -> Duration {
 /// Returns the mark that an identity is bound to.
 ///
 /// It combines the grant that the identity was read with and the settings that select it.
-pub(super) fn identity_mark(token: &Token, asks_for: Option<&str>) -> String {
-    StoreKey::of([token.data().grant.as_str(), asks_for.unwrap_or_default()]).to_hex()
+pub(super) fn identity_mark(grant: &str, asks_for: Option<&str>) -> String {
+    StoreKey::of([grant, asks_for.unwrap_or_default()]).to_hex()
 }

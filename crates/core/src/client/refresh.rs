@@ -1,5 +1,4 @@
-//! One refresh: store, lease, store again, request, store, callers. Also a login's code exchange
-//! and the identity request.
+//! One refresh: store, lease, store again, request, store, callers. Also a login's code exchange.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -8,12 +7,12 @@ use super::failpoint::Point;
 use super::history::{Rest, What};
 use super::leases::Held;
 use super::persistence::Loaded;
-use super::record::{Asked, Record, identity_mark};
+use super::record::{Asked, Record};
 use super::save::Saved;
 use super::single_flight::Want;
 use super::{Change, Inner, login_needed, trace};
 use crate::requests::spends_single_use_secret;
-use crate::responses::{Redactor, explain_send_error, salvage};
+use crate::responses::{explain_send_error, salvage};
 use crate::secret::fingerprint;
 use crate::{
     Error, ErrorKind, Extra, Grant, GrantKind, Login, Moment, Request, Response, Secret, SendError,
@@ -111,7 +110,7 @@ impl Inner {
         let token = self.exchange(&lease, grant, mark, &loaded, Some(returned))?;
         drop(lease);
         self.warn_of_login(&token);
-        Ok(token)
+        Ok(self.look_up_for_requests(token))
     }
 
     /// Sends a request whose response may be lost without losing the grant.
@@ -332,60 +331,6 @@ impl Inner {
             false => too_slow(lifetime),
         };
         Err(error.with_provider(&self.connection.profile().id))
-    }
-
-    pub(super) fn identity(&self, token: &Token) -> Result<Extra, Error> {
-        let mark = identity_mark(token, self.asks_for.as_deref());
-        // Values that came with the token override those of the identity request.
-        let with_token = |mut identity: Extra| {
-            identity.extend(token.extra().clone());
-            identity
-        };
-        let loaded = match self.persistence.load() {
-            // The vendor can be asked again.
-            Err(error) if error.kind() == ErrorKind::Store && self.needs_no_store() => {
-                Loaded::default()
-            }
-            loaded => loaded?,
-        };
-        let kept = loaded.record.and_then(|record| {
-            let bound = record.identity_of.as_ref() == Some(&mark);
-            record.identity.filter(|_| bound)
-        });
-        if let Some(identity) = kept {
-            return Ok(with_token(identity));
-        }
-        let connection = &self.connection;
-        let provider = connection.provider();
-        let Some(request) = provider.identity_request(connection.app(), token)? else {
-            return Ok(token.extra().clone());
-        };
-        let _in_flight = self.enter()?;
-        let vendor = |error: Error| error.with_provider(&connection.profile().id);
-        let response = self
-            .send_request(&request)
-            .map_err(|error| vendor(error.into_error()))?;
-        let redactor = Redactor::of(&request, connection.app());
-        let identity = provider
-            .read_identity(connection.app(), &response)
-            .map_err(|error| vendor(redactor.scrub(error)))?;
-        self.keep_identity(token, &identity, mark);
-        Ok(with_token(identity))
-    }
-
-    /// Stores whom the token is for, unless somebody has logged in since.
-    ///
-    /// Errors are ignored, because the identity can be requested again.
-    fn keep_identity(&self, token: &Token, identity: &Extra, mark: String) {
-        let Ok(loaded) = self.persistence.load() else {
-            return;
-        };
-        let same_grant = |record: &Record| record.grant.as_ref() == Some(&token.data().grant);
-        if let Some(mut record) = loaded.record.filter(same_grant) {
-            record.identity = Some(identity.clone());
-            record.identity_of = Some(mark);
-            self.persistence.try_write(loaded.version, &record);
-        }
     }
 
     fn choose_grant(&self, loaded: &Loaded) -> Result<Grant, Error> {

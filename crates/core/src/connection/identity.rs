@@ -177,9 +177,18 @@ impl Connection {
         }
     }
 
+    /// Returns the `extra.*` settings that don't identify the grant, because they only choose among
+    /// what it is for.
+    fn identity_settings(&self) -> Vec<&str> {
+        let by_provider = self.provider.identity_settings().iter().copied();
+        let lookup = self.profile().lookup.as_ref();
+        let by_profile = lookup.and_then(|lookup| lookup.choose.as_deref());
+        by_provider.chain(by_profile).collect()
+    }
+
     /// Whether no setting can select another tenant at the same endpoint.
     pub(crate) fn has_no_tenants(&self) -> bool {
-        let by_identity = self.provider.identity_settings();
+        let by_identity = self.identity_settings();
         let mut extra = self.profile().extra.keys();
         let mut login = self.policy.authorize.keys();
         extra.all(|name| by_identity.contains(&name.as_str()))
@@ -217,7 +226,7 @@ impl Connection {
         );
         let seed = self.policy.refresh_token.as_ref().map(fingerprint);
         words.add_if_set("refresh_token", seed.as_deref());
-        let by_identity = self.provider().identity_settings();
+        let by_identity = self.identity_settings();
         for (name, value) in &self.policy.extra {
             if !by_identity.contains(&name.as_str()) {
                 words.add(format!("extra.{name}"), value);

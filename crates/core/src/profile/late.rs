@@ -225,6 +225,16 @@ pub(super) fn check_url(template: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Returns the values `kept.NAME` that a text needs.
+pub(crate) fn kept_names(template: &str) -> Vec<&str> {
+    let pieces = pieces(template).unwrap_or_default();
+    let names = pieces.into_iter().filter_map(|piece| match piece {
+        Piece::Placeholder { name, .. } => name.strip_prefix("kept."),
+        Piece::Text(_) => None,
+    });
+    names.collect()
+}
+
 fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
     let mut pieces = Vec::new();
     let mut rest = text;

@@ -69,6 +69,7 @@ impl Usage {
     pub(crate) fn headers(
         &self,
         kept: &BTreeMap<String, String>,
+        skip_missing: bool,
     ) -> Result<Vec<(&str, String)>, Error> {
         let values = self.values(kept);
         let mut headers = Vec::new();
@@ -77,6 +78,7 @@ impl Usage {
             let value = match filled {
                 Ok(Some(value)) => value,
                 Ok(None) => continue,
+                Err(Unfilled::Missing(_)) if skip_missing => continue,
                 Err(Unfilled::Missing(missing)) => return Err(lacking(name, &missing)),
                 Err(Unfilled::Invalid(why)) => return Err(Error::new(ErrorKind::Setting, why)),
             };

@@ -295,6 +295,23 @@ fn flush(word: &mut String, clean: &mut String) -> usize {
     clean.chars().count() - before
 }
 
+/// Returns a text that is no secret on one line, with terminal control characters escaped, and
+/// truncated.
+pub(crate) fn on_one_line(text: &str, max: usize) -> String {
+    let mut shown = String::new();
+    for (index, c) in text.chars().enumerate() {
+        match c {
+            _ if index == max => {
+                shown.push('…');
+                break;
+            }
+            c if acts_on_terminals(c) => shown.extend(c.escape_unicode()),
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
 /// Returns whether this is a control character, or changes the direction of text.
 fn acts_on_terminals(c: char) -> bool {
     c.is_control()

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Redactor, ServerError, explain_redirect, read_json, retry_after};
+use super::{Redactor, ServerError, explain_redirect, not_json, read_json, retry_after};
 use crate::{App, Error, ErrorKind, Moment, Response, Url, Verdict};
 
 /// Returns the error for a public document that the server did not return, such as its keys.
@@ -73,8 +73,24 @@ pub fn read_resource_response(
     app: App<'_>,
     response: &Response,
 ) -> Result<Map<String, Value>, Error> {
+    check_resource_response(app, response)?;
+    read_json(response)
+}
+
+/// Like [`read_resource_response`], for a JSON object or array.
+pub(crate) fn read_resource_document(app: App<'_>, response: &Response) -> Result<Value, Error> {
+    check_resource_response(app, response)?;
+    let document = serde_json::from_slice(&response.body);
+    let document = document.map_err(|_| not_json(response))?;
+    match document {
+        Value::Object(_) | Value::Array(_) => Ok(document),
+        _ => Err(not_json(response)),
+    }
+}
+
+fn check_resource_response(app: App<'_>, response: &Response) -> Result<(), Error> {
     if (200..300).contains(&response.status) {
-        return read_json(response);
+        return Ok(());
     }
     let redactor = Redactor::of_app(app);
     let error = match (response.status, &app.endpoints.userinfo_url) {

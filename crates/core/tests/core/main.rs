@@ -24,6 +24,7 @@ mod grants;
 mod identity;
 mod key_settings;
 mod login;
+mod lookup;
 mod loopback;
 #[path = "../../../jose/tests/openssl/mod.rs"]
 mod openssl;
