@@ -1,13 +1,13 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-mod identity;
+mod provider;
 
 use std::sync::{Arc, LazyLock};
 
 use countersign_core::{Profile, Provider};
 
-use crate::identity::Salesforce;
+use crate::provider::Salesforce;
 
 /// Salesforce's id in the setting `provider`.
 pub const ID: &str = "salesforce";
