@@ -5,8 +5,9 @@ mod servers;
 
 use std::sync::Arc;
 
+use countersign::core::MemoryStore;
 use countersign::testing::{self, TestClient};
-use countersign::{Client, ErrorKind, MemoryStore, Verdict};
+use countersign::{Client, ErrorKind, Verdict};
 use serde::Deserialize;
 
 use self::senders::Sender;
