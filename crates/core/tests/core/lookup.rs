@@ -9,7 +9,7 @@ use countersign_core::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Bench, bench, bench_with, json as response, login, profile, vendor};
+use crate::support::{Bench, bench, bench_with, json as response, login, vendor};
 
 const SITES: &str = r#"
     extra.site = "the site's id"
@@ -525,77 +525,4 @@ fn the_url_of_a_lookup_is_filled_in_and_checked() {
     let error = asked("{kept.me}", "").unwrap_err();
     assert!(error.message().contains("needs `kept.me`"), "{error}");
     assert!(asked(&format!("{api}/{{kept.me}}"), "..").is_err());
-}
-
-#[test]
-fn mistakes_in_a_profile_are_named() {
-    let known = "extra.site = \"s\"\nlookup.url = \"https://a.example\"\n";
-    for (line, says) in [
-        ("lookup.items = \"\"", "`lookup.items`: `` names no member"),
-        (
-            "lookup.id = \"/~\"",
-            "`lookup.id`: `/~` is not a JSON pointer",
-        ),
-        (
-            "lookup.kept.x = \"$.a\"",
-            "`lookup.kept.x`: `$.a` is not a JSON pointer: write `/a`",
-        ),
-        (
-            "lookup.also.x = \"a\"\nlookup.kept.x = \"b\"",
-            "`lookup` has `x` twice",
-        ),
-        (
-            "lookup.choose = \"site\"",
-            "`lookup.choose` needs `lookup.id`",
-        ),
-        (
-            "lookup.choose = \"sites\"\nlookup.id = \"id\"",
-            "`lookup.choose` names `sites`, which is not in `extra`: did you mean `site`?",
-        ),
-        (
-            "lookup.required = true",
-            "`lookup.required` needs `lookup.kept`",
-        ),
-        (
-            "lookup.choose = \"site\"\nlookup.id = \"id\"\ngrants.jwt-bearer.client_auth = [\"none\"]\nassertion.algorithms = [\"RS256\"]\nassertion.claims.x = \"{extra.site}\"",
-            "`lookup.choose` names `site`, on which requests depend",
-        ),
-        (
-            "lookup.choose = \"site\"\nlookup.id = \"id\"\nauthorize.params.x = \"{extra.site?}\"",
-            "`lookup.choose` names `site`, on which requests depend",
-        ),
-    ] {
-        let error = profile(&format!("{known}{line}")).expect_err(line);
-        let says = format!("profile `plain`: {says}");
-        assert!(error.message().starts_with(&says), "{line}: {error}");
-    }
-    for (url, says) in [
-        (
-            "{userinfos}",
-            "`{userinfos}` is not known here; did you mean `{userinfo}`?",
-        ),
-        ("{extra.x}", "`{extra.x}` is not known here"),
-        ("{kept.x}", "`{kept.x}` is not kept by"),
-        ("http://a.example", ""),
-        ("{userinfo}x", "a whole URL must be followed by `/`"),
-        (
-            "https://a.example/{userinfo}",
-            "`{userinfo}` is a whole URL and must come first",
-        ),
-        (
-            "{client_id}",
-            "it must begin with `https://` or with a whole URL",
-        ),
-    ] {
-        let rules = format!("[lookup]\nurl = \"{url}\"\nkept = {{ x = \"id\" }}");
-        let error = profile(&rules).expect_err(url);
-        let says = format!("profile `plain`: `lookup.url` is invalid: {says}");
-        assert!(error.message().starts_with(&says), "{url}: {error}");
-    }
-    assert!(
-        profile("[[lookup]]\nrequired = false")
-            .unwrap_err()
-            .message()
-            .contains("it must be a table")
-    );
 }

@@ -26,6 +26,7 @@ mod key_settings;
 mod login;
 mod lookup;
 mod loopback;
+mod mistakes;
 #[path = "../../../jose/tests/openssl/mod.rs"]
 mod openssl;
 mod places;

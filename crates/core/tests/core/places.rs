@@ -9,8 +9,7 @@ use countersign_core::{
 use serde_json::{Value, json};
 
 use crate::support::{
-    Bench, MockTransport, NOW, bench, bench_with, by_assertion, json as response, login, profile,
-    vendor,
+    Bench, MockTransport, NOW, bench, bench_with, by_assertion, json as response, login, vendor,
 };
 
 /// An unsigned JWT with these claims.
@@ -462,104 +461,4 @@ fn a_response_of_the_app_itself_keeps_nothing_of_the_one_before() {
     )));
     clock.advance(Duration::from_secs(600));
     assert!(client.token().unwrap().extra().is_empty());
-}
-
-#[test]
-fn mistakes_in_a_profile_are_named() {
-    for (line, says) in [
-        (
-            "response.access_token = \"\"",
-            "`response.access_token`: `` names no member",
-        ),
-        (
-            "response.access_token = \"/\"",
-            "`response.access_token`: `/` names no member",
-        ),
-        (
-            "response.scope = [\"/a\", \"/a~b\"]",
-            "`response.scope`: `/a~b` is not a JSON pointer: write `~0`",
-        ),
-        (
-            "response.error = \"$.a.b\"",
-            "`response.error`: `$.a.b` is not a JSON pointer: write `/a/b`",
-        ),
-        (
-            "response.kept.x = \"\"",
-            "`response.kept.x`: `` names no member",
-        ),
-        (
-            "response.kept.x = { id_token = \"/~\" }",
-            "`response.kept.x`: `/~` is not a JSON pointer",
-        ),
-        (
-            "response.kept.x = { header = \"a b\" }",
-            "`response.kept.x` must be the name of a header",
-        ),
-        (
-            "response.kept.x = \"/x\"\nresponse.keep = [\"x\"]",
-            "`response.kept.x` is in `response.keep` as well",
-        ),
-        (
-            "response.success = { ok = [true] }",
-            "`response.success.ok` must be text, a number, true or false",
-        ),
-        (
-            "response.success = { \"/\" = true }",
-            "`response.success`: `/` names no member",
-        ),
-        (
-            "response.expires_as = \"unix\"",
-            "`response.expires_as` needs `response.expires_in`",
-        ),
-        (
-            "response.expires_as = \"jwt\"\nresponse.expires_in = \"x\"",
-            "`response.expires_in` is not read if",
-        ),
-        (
-            "response.expires_as = \"never\"\nresponse.assume_lifetime_s = 1",
-            "`response.assume_lifetime_s` contradicts",
-        ),
-        (
-            "[[errors]]\nkind = \"rejected\"\nhint = \"\"\nmembers = { a = {} }",
-            "`errors.members.a` must be text",
-        ),
-        (
-            "[[errors]]\nkind = \"rejected\"\nhint = \"\"\nheaders = { \"a b\" = \"\" }",
-            "`errors.headers.a b` must be the name of a header",
-        ),
-    ] {
-        let error = profile(line).expect_err(line);
-        let says = format!("profile `plain`: {says}");
-        assert!(error.message().starts_with(&says), "{line}: {error}");
-    }
-    for (line, says) in [
-        (
-            "response.access_token = 3",
-            "`response.access_token`: invalid type: integer `3`, expected a JSON pointer or a list of them",
-        ),
-        (
-            "response.access_token = []",
-            "`response.access_token`: invalid length 0, expected a JSON pointer or a list of them",
-        ),
-        (
-            "response.expires_as = \"secs\"",
-            "`response.expires_as`: unknown variant `secs`",
-        ),
-        (
-            "response.kept.x = { cookie = \"x\" }",
-            "`response.kept.x`: unknown field `cookie`, expected `id_token` or `header`",
-        ),
-        (
-            "response.kept.x = {}",
-            "`response.kept.x`: invalid length 0, expected a JSON pointer, { id_token",
-        ),
-        (
-            "response.kept.x = { header = \"A\", id_token = \"/b\" }",
-            "`response.kept.x`: invalid length 2",
-        ),
-    ] {
-        let error = profile(line).expect_err(line);
-        let says = format!("profile in line 13: {says}");
-        assert!(error.message().starts_with(&says), "{line}: {error}");
-    }
 }
