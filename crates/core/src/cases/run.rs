@@ -10,8 +10,8 @@ use super::key::CaseKey;
 use super::{Failure, NOW};
 use crate::dry_run::{Counting, named_grant, named_secrets};
 use crate::{
-    Clock, Connection, DryRun, Error, GrantKind, ManualClock, Moment, Provider, Response, Settings,
-    TokenResponse, dry_run_login, read_token_response, token_request,
+    App, Clock, Connection, DryRun, Error, GrantKind, ManualClock, Moment, Provider, Response,
+    Secret, Settings, TokenResponse, dry_run_login, read_token_response, token_request,
 };
 
 pub(super) struct Runner<'a> {
@@ -84,7 +84,11 @@ impl Runner<'_> {
         match (&case.token, &case.error, outcome) {
             (Some(wanted), None, Ok(token)) => {
                 let wanted = wanted.as_object().ok_or("`token` must be an object")?;
-                members("the token", wanted, &facts_of_token(&token))
+                members(
+                    "the token",
+                    wanted,
+                    &facts_of_token(&token, built.connection.app()),
+                )
             }
             (None, Some(wanted), Err(error)) => compare_error(wanted, &error),
             (Some(_), None, Err(error)) => Err(format!("expected a token; {}", explain(&error))),
@@ -253,9 +257,20 @@ fn compare_error(wanted: &Value, error: &Error) -> Result<(), String> {
         .map_err(|what| format!("{what}\n    the error is {}", explain(error)))
 }
 
-fn facts_of_token(token: &TokenResponse) -> Map<String, Value> {
+fn facts_of_token(token: &TokenResponse, app: App<'_>) -> Map<String, Value> {
     let seconds = |time: Option<std::time::Duration>| time.map(|time| time.as_secs());
-    let authorization = format!("{} <access_token>", token.token_type);
+    let named = |value: &Secret| {
+        let access_token = token.access_token.expose();
+        value.expose().replace(access_token, "<access_token>")
+    };
+    let headers = match token.headers(app) {
+        Ok(headers) => headers
+            .iter()
+            .map(|(name, value)| (name.clone(), named(value).into()))
+            .collect(),
+        // What a lookup finds out is not in the response.
+        Err(error) => Map::from_iter([("error".to_owned(), error.message().into())]),
+    };
     let facts = json!({
         "access_token": token.access_token.expose(),
         "token_type": token.token_type,
@@ -265,7 +280,7 @@ fn facts_of_token(token: &TokenResponse) -> Map<String, Value> {
         "id_token": token.id_token.is_some(),
         "scope": token.scope,
         "extra": token.extra,
-        "headers": {"Authorization": authorization},
+        "headers": headers,
     });
     object(facts)
 }
