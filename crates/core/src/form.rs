@@ -18,7 +18,25 @@ use crate::Error;
 /// assert_eq!(&*form.encode(), "grant_type=refresh_token&refresh_token=5Aep%21%2B%2F%3D");
 /// ```
 #[derive(Clone, Default)]
-pub struct Form(Vec<(Cow<'static, str>, Zeroizing<String>)>);
+pub struct Form(Vec<Field>);
+
+#[derive(Clone)]
+struct Field {
+    name: Cow<'static, str>,
+    value: Zeroizing<String>,
+    /// Whether the value is JSON, which a JSON body contains as it is.
+    is_json: bool,
+}
+
+impl Field {
+    fn text(name: Cow<'static, str>, value: String) -> Self {
+        Self {
+            name,
+            value: Zeroizing::new(value),
+            is_json: false,
+        }
+    }
+}
 
 impl Form {
     /// Returns a form without fields.
@@ -38,17 +56,29 @@ impl Form {
     /// ```
     #[must_use]
     pub fn field(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
-        self.0.push((name.into(), Zeroizing::new(value.into())));
+        self.0.push(Field::text(name.into(), value.into()));
         self
     }
 
     /// Sets a field: replaces the first one of this name, or adds it.
     #[must_use]
-    pub(crate) fn with(mut self, name: String, value: String) -> Self {
-        let existing = self.0.iter_mut().find(|(known, _)| *known == name);
-        match existing {
-            Some((_, known)) => *known = Zeroizing::new(value),
-            None => self.0.push((name.into(), Zeroizing::new(value))),
+    pub(crate) fn with(self, name: String, value: String) -> Self {
+        self.replacing(Field::text(name.into(), value))
+    }
+
+    /// Like [`Form::with`], for a value that is JSON.
+    #[must_use]
+    pub(crate) fn with_json(self, name: String, value: &serde_json::Value) -> Self {
+        self.replacing(Field {
+            is_json: true,
+            ..Field::text(name.into(), value.to_string())
+        })
+    }
+
+    fn replacing(mut self, field: Field) -> Self {
+        match self.0.iter_mut().find(|known| known.name == field.name) {
+            Some(known) => *known = field,
+            None => self.0.push(field),
         }
         self
     }
@@ -56,7 +86,7 @@ impl Form {
     /// Removes the fields of this name.
     #[must_use]
     pub(crate) fn without(mut self, name: &str) -> Self {
-        self.0.retain(|(known, _)| known != name);
+        self.0.retain(|field| field.name != name);
         self
     }
 
@@ -72,8 +102,8 @@ impl Form {
     /// assert_eq!(form.value("scope"), None);
     /// ```
     pub fn value(&self, name: &str) -> Option<&str> {
-        let field = self.0.iter().find(|(known, _)| *known == name);
-        field.map(|(_, value)| value.as_str())
+        let field = self.0.iter().find(|field| field.name == name);
+        field.map(|field| field.value.as_str())
     }
 
     /// Returns the names of the fields, in order.
@@ -87,7 +117,7 @@ impl Form {
     /// assert_eq!(form.names().collect::<Vec<_>>(), ["grant_type", "refresh_token"]);
     /// ```
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(name, _)| name.as_ref())
+        self.0.iter().map(|field| field.name.as_ref())
     }
 
     /// Returns the body of the request. Encodes a space as `+` and percent-encodes everything else
@@ -107,14 +137,8 @@ impl Form {
     pub fn encode(&self) -> Zeroizing<String> {
         // Enough capacity, so that growth leaves no partial copy of a secret behind; but not more,
         // because every byte is wiped in the end.
-        let room = |text| {
-            utf8_percent_encode(text, RESERVED)
-                .map(str::len)
-                .sum::<usize>()
-        };
-        let rooms = self.0.iter().map(|(n, v)| room(n) + room(v) + 2);
-        let mut body = Zeroizing::new(String::with_capacity(rooms.sum()));
-        for (name, value) in &self.0 {
+        let mut body = Zeroizing::new(String::with_capacity(self.encoded_len()));
+        for Field { name, value, .. } in &self.0 {
             if !body.is_empty() {
                 body.push('&');
             }
@@ -124,6 +148,91 @@ impl Form {
         }
         body
     }
+
+    /// Returns the fields as a JSON object, in order.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Form;
+    ///
+    /// let form = Form::new().field("grant_type", "refresh_token").field("refresh_token", "5\"r1");
+    /// assert_eq!(
+    ///     form.encode_json().as_str(),
+    ///     r#"{"grant_type":"refresh_token","refresh_token":"5\"r1"}"#,
+    /// );
+    /// ```
+    pub fn encode_json(&self) -> Zeroizing<String> {
+        // An escaped character takes at most six bytes: growth would leave copies of secrets behind.
+        let room = |field: &Field| 6 * (field.name.len() + field.value.len()) + 6;
+        let room = self.0.iter().map(room).sum::<usize>() + 2;
+        let mut body = Zeroizing::new(String::with_capacity(room));
+        body.push('{');
+        for field in &self.0 {
+            if body.len() > 1 {
+                body.push(',');
+            }
+            json_into(&field.name, &mut body);
+            body.push(':');
+            match field.is_json {
+                true => body.push_str(&field.value),
+                false => json_into(&field.value, &mut body),
+            }
+        }
+        body.push('}');
+        body
+    }
+
+    /// Returns the URL with these fields added to its query. Encodes spaces as `%20`.
+    pub(crate) fn appended_to(&self, url: &str) -> Zeroizing<String> {
+        let room = url.len() + 1 + self.encoded_len();
+        let mut text = Zeroizing::new(String::with_capacity(room));
+        text.push_str(url);
+        let mut mark = if url.contains('?') { '&' } else { '?' };
+        for Field { name, value, .. } in &self.0 {
+            text.push(mark);
+            percent_encode_into(name, &mut text);
+            text.push('=');
+            percent_encode_into(value, &mut text);
+            mark = '&';
+        }
+        text
+    }
+
+    /// Returns the length of the encoded fields, if each space takes three bytes.
+    fn encoded_len(&self) -> usize {
+        let room = |text| {
+            utf8_percent_encode(text, RESERVED)
+                .map(str::len)
+                .sum::<usize>()
+        };
+        let fields = self.0.iter();
+        fields
+            .map(|field| room(&field.name) + room(&field.value) + 2)
+            .sum()
+    }
+}
+
+/// Appends a JSON string (RFC 8259 section 7).
+fn json_into(text: &str, out: &mut String) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c if u32::from(c) < 0x20 => {
+                const HEX: &[u8; 16] = b"0123456789abcdef";
+                let code = c as usize;
+                out.push_str("\\u00");
+                out.push(char::from(HEX[code >> 4]));
+                out.push(char::from(HEX[code & 15]));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
 }
 
 /// Everything except unreserved characters (RFC 3986 section 2.3).

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::{Form, Secret, Url};
@@ -16,6 +17,7 @@ pub struct Request {
     url: Url,
     headers: Vec<(Cow<'static, str>, Secret)>,
     form: Option<Form>,
+    format: BodyFormat,
     single_use: bool,
 }
 
@@ -24,8 +26,33 @@ pub struct Request {
 pub enum Method {
     /// `GET` without a body.
     Get,
-    /// `POST` with a form.
+    /// `POST` with parameters.
     Post,
+}
+
+/// How a `POST` encodes its parameters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum BodyFormat {
+    /// In the body, as a form (RFC 6749 appendix B).
+    #[default]
+    Form,
+    /// In the body, as a JSON object.
+    Json,
+    /// In the query of the URL. The body is empty.
+    Query,
+}
+
+impl BodyFormat {
+    /// Returns the word that profiles use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Form => "form",
+            Self::Json => "json",
+            Self::Query => "query",
+        }
+    }
 }
 
 impl Request {
@@ -48,6 +75,7 @@ impl Request {
             url,
             headers: vec![("Accept".into(), "application/json".into())],
             form: Some(form),
+            format: BodyFormat::Form,
             single_use: false,
         }
     }
@@ -70,6 +98,7 @@ impl Request {
             url,
             headers: vec![("Accept".into(), "application/json".into())],
             form: None,
+            format: BodyFormat::Form,
             single_use: false,
         }
     }
@@ -91,7 +120,29 @@ impl Request {
         Self::get(url).with_header("Authorization", authorization.into())
     }
 
-    /// Adds a header.
+    /// Sets how the parameters of a POST are encoded.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{BodyFormat, Form, Request, Url};
+    ///
+    /// let url = Url::parse("https://host/token")?;
+    /// let request = Request::post(url, Form::new().field("scope", "a b"));
+    /// let json = request.clone().with_format(BodyFormat::Json);
+    /// assert_eq!(json.content_type(), Some("application/json"));
+    /// assert_eq!(json.body().unwrap().as_str(), r#"{"scope":"a b"}"#);
+    /// let query = request.with_format(BodyFormat::Query);
+    /// assert_eq!(query.full_url().as_str(), "https://host/token?scope=a%20b");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_format(mut self, format: BodyFormat) -> Self {
+        self.format = format;
+        self
+    }
+
+    /// Sets a header. Replaces one of the same name, ignoring case.
     ///
     /// # Example
     ///
@@ -139,9 +190,37 @@ impl Request {
         self.method
     }
 
-    /// Returns the URL.
+    /// Returns the endpoint: the URL without parameters that are sent in its query.
+    ///
+    /// It contains no secret. A transport sends the request to [`Request::full_url`].
     pub fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// Returns the URL to send the request to, with the parameters of [`BodyFormat::Query`].
+    ///
+    /// They may be secret, so this URL must not be shown or logged.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{BodyFormat, Form, Request, Url};
+    ///
+    /// let form = Form::new().field("refresh_token", "r1");
+    /// let request = Request::post(Url::parse("https://host/token")?, form);
+    /// assert_eq!(request.full_url().as_str(), "https://host/token");
+    ///
+    /// let request = request.with_format(BodyFormat::Query);
+    /// assert_eq!(request.full_url().as_str(), "https://host/token?refresh_token=r1");
+    /// assert_eq!(request.url().as_str(), "https://host/token");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
+    pub fn full_url(&self) -> Zeroizing<String> {
+        let url = self.url.as_str();
+        match (self.format, &self.form) {
+            (BodyFormat::Query, Some(form)) => form.appended_to(url),
+            _ => Zeroizing::new(url.to_owned()),
+        }
     }
 
     /// Returns the headers, except those that every transport sets (`Content-Type`,
@@ -163,7 +242,32 @@ impl Request {
             .map(|(name, value)| (name.as_ref(), value))
     }
 
-    /// Returns the form of a POST.
+    /// Returns the `Content-Type` of the body, or `None` if the body is absent or empty.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Form, Request, Url};
+    ///
+    /// let request = Request::post(Url::parse("https://host/token")?, Form::new());
+    /// assert_eq!(request.content_type(), Some("application/x-www-form-urlencoded"));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
+    pub fn content_type(&self) -> Option<&'static str> {
+        self.form.as_ref()?;
+        match self.format {
+            BodyFormat::Form => Some("application/x-www-form-urlencoded"),
+            BodyFormat::Json => Some("application/json"),
+            BodyFormat::Query => None,
+        }
+    }
+
+    /// Returns how the parameters of a POST are encoded.
+    pub fn format(&self) -> BodyFormat {
+        self.format
+    }
+
+    /// Returns the parameters of a POST, however they are encoded.
     ///
     /// # Example
     ///
@@ -180,7 +284,7 @@ impl Request {
         self.form.as_ref()
     }
 
-    /// Returns the body: the encoded form of a POST, or `None` for a GET.
+    /// Returns the body: the encoded parameters of a POST, or `None` for a GET.
     ///
     /// # Example
     ///
@@ -194,7 +298,11 @@ impl Request {
     /// # Ok::<(), countersign_core::Error>(())
     /// ```
     pub fn body(&self) -> Option<Zeroizing<String>> {
-        self.form.as_ref().map(Form::encode)
+        self.form.as_ref().map(|form| match self.format {
+            BodyFormat::Form => form.encode(),
+            BodyFormat::Json => form.encode_json(),
+            BodyFormat::Query => Zeroizing::new(String::new()),
+        })
     }
 
     /// Returns whether the request spends a secret that must not be sent twice.
@@ -210,6 +318,7 @@ impl fmt::Debug for Request {
         f.debug_struct("Request")
             .field("method", &self.method)
             .field("url", &self.url)
+            .field("format", &self.format)
             .field("headers", &headers)
             .field("fields", &fields)
             .finish()

@@ -126,7 +126,7 @@ pub use crate::dry_run::{DryRun, UnsignedAssertion, dry_run, dry_run_login};
 pub use crate::error::{Error, ErrorKind, Verdict};
 pub use crate::form::Form;
 pub use crate::grant::{Grant, TokenTypeHint};
-pub use crate::http::{Method, Request, Response};
+pub use crate::http::{BodyFormat, Method, Request, Response};
 pub use crate::id_token::{IdToken, IdTokenRules};
 pub use crate::jwks::RemoteJwkSet;
 pub use crate::login::{Login, read_authorization_response};

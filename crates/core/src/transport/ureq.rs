@@ -73,7 +73,7 @@ impl Transport for UreqTransport {
         };
         let builder = request.headers().fold(
             http::Request::builder()
-                .uri(request.url().as_str())
+                .uri(request.full_url().as_str())
                 .header("Accept-Encoding", "identity"),
             |builder, (name, value)| builder.header(name, value.expose()),
         );
@@ -84,11 +84,16 @@ impl Transport for UreqTransport {
             None => builder
                 .body(())
                 .map(|request| sending.run(request, self.timeout, direct)),
-            Some(body) => builder
-                .method(http::Method::POST)
-                .header("Content-Type", "application/x-www-form-urlencoded")
-                .body(body.as_bytes())
-                .map(|request| sending.run(request, self.timeout, direct)),
+            Some(body) => {
+                let builder = builder.method(http::Method::POST);
+                let builder = match request.content_type() {
+                    Some(kind) => builder.header("Content-Type", kind),
+                    None => builder,
+                };
+                builder
+                    .body(body.as_bytes())
+                    .map(|request| sending.run(request, self.timeout, direct))
+            }
         };
         // Only an invalid header fails here, before anything is sent.
         let response = response.map_err(|error| {

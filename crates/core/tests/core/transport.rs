@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use countersign_core::{
-    ErrorKind, Form, Network, Request, Roots, SendError, Transport, UreqTransport, Url,
+    BodyFormat, ErrorKind, Form, Network, Request, Roots, SendError, Transport, UreqTransport, Url,
 };
 
 /// Serves this many connections. The thread returns the number of requests.
@@ -88,6 +88,66 @@ fn an_error_status_is_returned_as_a_response() {
         (400, &b"{}"[..])
     );
     assert_eq!(response.header("x-trace"), Some("7"));
+}
+
+#[test]
+fn each_format_is_sent_with_its_own_type_and_length() {
+    let form = || {
+        let form = Form::new().field("grant_type", "x y");
+        form.field("secret", "\"é")
+    };
+    for (format, line, kind, body) in [
+        (
+            BodyFormat::Form,
+            "POST /token HTTP/1.1",
+            Some("application/x-www-form-urlencoded"),
+            "grant_type=x+y&secret=%22%C3%A9",
+        ),
+        (
+            BodyFormat::Json,
+            "POST /token HTTP/1.1",
+            Some("application/json"),
+            r#"{"grant_type":"x y","secret":"\"é"}"#,
+        ),
+        (
+            BodyFormat::Query,
+            "POST /token?grant_type=x%20y&secret=%22%C3%A9 HTTP/1.1",
+            None,
+            "",
+        ),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/token", listener.local_addr().unwrap());
+        let url = Url::parse(&url).unwrap();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let request = receive(&mut stream).unwrap();
+            send(
+                &mut stream,
+                "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+            );
+            request
+        });
+        let request = Request::post(url, form())
+            .with_format(format)
+            .with_header("accept", "application/vnd.acme+json".into());
+        transport(5000).send(&request).unwrap();
+        let sent = server.join().unwrap();
+        let (head, sent_body) = sent.split_once("\r\n\r\n").unwrap();
+        let values = |name: &str| -> Vec<_> {
+            let pairs = head
+                .lines()
+                .skip(1)
+                .filter_map(|line| line.split_once(": "));
+            let found = pairs.filter(|(known, _)| known.eq_ignore_ascii_case(name));
+            found.map(|(_, value)| value.to_owned()).collect()
+        };
+        assert_eq!(head.lines().next(), Some(line));
+        assert_eq!(values("content-type"), kind.into_iter().collect::<Vec<_>>());
+        assert_eq!(values("content-length"), [body.len().to_string()]);
+        assert_eq!(values("accept"), ["application/vnd.acme+json"]);
+        assert_eq!(sent_body, body);
+    }
 }
 
 #[test]
