@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use self::fill::no_certificate;
-use crate::profile::GrantRules;
+pub(crate) use self::fill::{no_certificate, text_of};
 use crate::profile::usage::Usage;
+use crate::profile::{GrantRules, SentAs};
 use crate::{BasicEncoding, ClientAuth, Error, GrantKind, Profile, Secret, Signer, Url, jws};
 
 /// The part of a connection that providers and request builders need.
@@ -54,6 +54,35 @@ impl<'a> App<'a> {
         Usage::of(&self.profile.usage, &self.client.id, &self.policy.extra)
     }
 
+    /// Returns the rules for how requests with this grant type are encoded: body, headers and names.
+    ///
+    /// If the profile has none for `refresh-token`, those of the login that it follows apply.
+    pub(crate) fn request_rules(self, grant: GrantKind) -> Option<&'a GrantRules> {
+        let own = self.profile.grants.get(&grant);
+        let of_login = || {
+            let follows = grant == GrantKind::RefreshToken && self.policy.grant.needs_login();
+            self.profile
+                .grants
+                .get(&self.policy.grant)
+                .filter(|_| follows)
+        };
+        own.or_else(of_login)
+    }
+
+    /// Returns the scopes of the connection as requests with this grant type send them.
+    pub(crate) fn joined_scopes(self, grant: GrantKind) -> String {
+        let rules = self.request_rules(grant);
+        let separator = rules.map_or(" ", |rules| rules.scope_separator.as_str());
+        self.policy.scopes.join(separator)
+    }
+
+    /// Returns whether the connection's tokens are assertions that it signs itself, without a
+    /// request.
+    pub(crate) fn signs_tokens(self) -> bool {
+        self.policy.grant == GrantKind::JwtBearer
+            && self.profile.assertion.sent_as == SentAs::AccessToken
+    }
+
     /// Returns the grant types that token requests use: the connection's own, and `refresh-token`
     /// if it starts with a login.
     pub(crate) fn requested_grants(self) -> impl Iterator<Item = GrantKind> {
@@ -72,8 +101,10 @@ pub struct Endpoints {
     pub environment: String,
     /// The URL that the endpoints are based on, if any.
     pub base_url: Option<Url>,
-    /// The token endpoint.
-    pub token_url: Url,
+    /// The token endpoint. `None` only if the assertions are access tokens.
+    pub token_url: Option<Url>,
+    /// The endpoint for requests with a refresh token, if it is another one.
+    pub refresh_url: Option<Url>,
     /// The authorization endpoint.
     pub authorize_url: Option<Url>,
     /// The userinfo endpoint.
@@ -82,13 +113,17 @@ pub struct Endpoints {
     pub revoke_url: Option<Url>,
     /// The issuer identifier of the authorization server.
     pub issuer: Option<String>,
+    /// Whether the issuer is the setting, which is also the audience of client assertions.
+    pub(crate) issuer_is_set: bool,
+    /// Facts about the environment that every token has in `extra`.
+    pub(crate) extra: BTreeMap<String, String>,
 }
 
 /// The client ID of the app, and how the app authenticates.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ClientIdentity {
-    /// The client ID.
+    /// The client ID. It is empty if the grant has none.
     pub id: String,
     /// The client authentication method.
     pub auth: ClientAuth,
@@ -101,6 +136,11 @@ pub struct ClientIdentity {
 }
 
 impl ClientIdentity {
+    /// Returns the client ID, or `None` if the grant has none.
+    pub(crate) fn known_id(&self) -> Option<&str> {
+        Some(self.id.as_str()).filter(|id| !id.is_empty())
+    }
+
     /// Checks whether `expected` is the base64 HMAC-SHA256 of the message, keyed with the client
     /// secret.
     ///

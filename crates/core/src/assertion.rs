@@ -1,24 +1,24 @@
 //! Assertions: signed JWTs that request a token or authenticate the client (RFC 7523 section 3).
 
+use std::time::Duration;
+
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::app::no_certificate;
 use crate::profile::ClientAudience;
-use crate::{App, ClientAuth, Error, ErrorKind, GrantKind, Moment, Random, Signer};
+use crate::{App, ClientAuth, Error, ErrorKind, GrantKind, Moment, Random, Signer, Url};
 use crate::{jws, random};
 
 /// Builds the assertion of the `jwt-bearer` grant type.
 pub(crate) fn of_grant(app: App<'_>, now: Moment, random: &dyn Random) -> Result<String, Error> {
     let rules = &app.profile.assertion;
-    let scope = rules.scope_claim.then(|| app.policy.scopes.join(" "));
+    let scope = rules
+        .scope_claim
+        .then(|| app.joined_scopes(GrantKind::JwtBearer));
     let assertion = Assertion {
         subject: app.policy.subject.as_deref(),
-        audience: app
-            .policy
-            .audience
-            .as_deref()
-            .unwrap_or(app.endpoints.token_url.as_str()),
+        audience: app.policy.audience.as_deref().or(token_url(app)),
         scope: scope.filter(|scope| !scope.is_empty()),
         jwt_id: rules.jwt_id,
         adds_claims: true,
@@ -34,15 +34,12 @@ pub(crate) fn of_client(
     random: &dyn Random,
 ) -> Result<String, Error> {
     let rules = &app.profile.assertion;
-    let audience = match (
-        rules.client_audience,
-        &app.endpoints.issuer,
-        &app.endpoints.base_url,
-    ) {
-        (_, Some(issuer), _) => issuer,
-        (ClientAudience::Issuer, None, Some(base)) => base.as_str(),
-        _ => app.endpoints.token_url.as_str(),
-    };
+    let endpoints = app.endpoints;
+    let by_issuer = rules.client_audience == ClientAudience::Issuer;
+    let issuer = endpoints.issuer.as_deref();
+    let issuer = issuer.filter(|_| endpoints.issuer_is_set || by_issuer);
+    let base = endpoints.base_url.as_ref().filter(|_| by_issuer);
+    let audience = issuer.or(base.map(Url::as_str)).or(token_url(app));
     let assertion = Assertion {
         subject: Some(app.client.id.as_str()),
         audience,
@@ -52,6 +49,10 @@ pub(crate) fn of_client(
         adds_claims: app.policy.grant != GrantKind::JwtBearer,
     };
     sign(app, signer, assertion, now, random)
+}
+
+fn token_url(app: App<'_>) -> Option<&str> {
+    app.endpoints.token_url.as_ref().map(Url::as_str)
 }
 
 /// Checks that the templates for assertions have all they need, so that a missing setting is
@@ -113,16 +114,15 @@ fn sign(
 ) -> Result<String, Error> {
     let rules = &app.profile.assertion;
     let issued_at = now.unix_s() - i64::from(rules.backdate_s);
-    let expires = now.unix_s() + app.policy.assertion_ttl.as_secs() as i64;
-    // Servers measure the lifetime from `iat`, which is backdated.
-    let expires = expires.min(issued_at + i64::from(rules.max_ttl_s));
+    let expires = now.unix_s() + lifetime(app).as_secs() as i64;
     let jwt_id = assertion.jwt_id.then(|| random::word(random)).transpose()?;
     let mut claims = Members::default();
-    claims.add("iss", Some(app.client.id.as_str()));
+    claims.add("iss", app.client.known_id());
     claims.add("sub", assertion.subject);
-    claims.add("aud", Some(assertion.audience));
+    claims.add("aud", assertion.audience);
     claims.add("scope", assertion.scope);
     claims.add("iat", rules.issued_at.then_some(issued_at));
+    claims.add("nbf", rules.not_before.then_some(issued_at));
     claims.add("exp", Some(expires));
     claims.add("jti", jwt_id);
     if assertion.adds_claims {
@@ -140,10 +140,20 @@ fn sign(
     )?)
 }
 
+/// Returns how long an assertion is valid from now.
+pub(crate) fn lifetime(app: App<'_>) -> Duration {
+    let rules = &app.profile.assertion;
+    // Servers measure the lifetime from `iat`, which is backdated.
+    let max = rules.max_ttl_s.saturating_sub(rules.backdate_s);
+    app.policy
+        .assertion_ttl
+        .min(Duration::from_secs(max.into()))
+}
+
 /// The claims that differ between grant assertions and client assertions.
 struct Assertion<'a> {
     subject: Option<&'a str>,
-    audience: &'a str,
+    audience: Option<&'a str>,
     scope: Option<String>,
     jwt_id: bool,
     /// Whether the profile's claims are added.

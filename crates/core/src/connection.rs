@@ -1,5 +1,6 @@
 //! The validated settings of one app at one provider.
 
+mod endpoints;
 mod identity;
 mod live;
 mod reader;
@@ -42,7 +43,7 @@ use crate::{
 ///     ("client_secret", "s3cret"),
 /// ])?;
 /// let connection = Connection::new("mine", &settings, provider)?;
-/// assert_eq!(connection.token_url().as_str(), "https://login.acme.example/token");
+/// assert_eq!(connection.token_url().unwrap().as_str(), "https://login.acme.example/token");
 /// # Ok::<(), countersign_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -370,7 +371,7 @@ impl Connection {
         self.app().rules()
     }
 
-    /// Returns the client ID.
+    /// Returns the client ID. It is empty if the grant has none.
     pub fn client_id(&self) -> &str {
         &self.client.id
     }
@@ -449,7 +450,7 @@ impl Connection {
         self.endpoints.base_url.as_ref()
     }
 
-    /// Returns the token endpoint.
+    /// Returns the token endpoint, or `None` if the connection signs its tokens itself.
     ///
     /// # Example
     ///
@@ -457,11 +458,12 @@ impl Connection {
     /// # let connection = countersign_core::testing::connection([
     /// #     ("grant", "client-credentials"), ("client_id", "app"), ("client_secret", "s3cret"),
     /// # ])?;
-    /// assert_eq!(connection.token_url().as_str(), "https://demo.acme.example/token");
+    /// let url = connection.token_url().unwrap();
+    /// assert_eq!(url.as_str(), "https://demo.acme.example/token");
     /// # Ok::<(), countersign_core::Error>(())
     /// ```
-    pub fn token_url(&self) -> &Url {
-        &self.endpoints.token_url
+    pub fn token_url(&self) -> Option<&Url> {
+        self.endpoints.token_url.as_ref()
     }
 
     /// Returns the userinfo endpoint.
@@ -580,7 +582,7 @@ impl Connection {
 
     /// Returns facts about the environment that are added to every token.
     pub fn environment_extra(&self) -> &BTreeMap<String, String> {
-        &self.profile().environments[&self.endpoints.environment].extra
+        &self.endpoints.extra
     }
 }
 

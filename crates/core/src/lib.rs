@@ -135,7 +135,7 @@ pub use crate::pkce::Pkce;
 pub use crate::profile::Profile;
 pub use crate::provider::{Provider, Registry, from_profile, provider_from_toml};
 pub use crate::random::{Random, SystemRandom};
-pub use crate::requests::{revocation_request, token_request};
+pub use crate::requests::{revocation_request, signed_token, token_request};
 pub use crate::responses::{
     read_json, read_resource_response, read_revocation_response, read_token_response, scalar_text,
 };

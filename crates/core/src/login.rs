@@ -177,11 +177,7 @@ impl Login {
             Error::new(ErrorKind::Setting, message).with_provider(&connection.profile().id)
         })?;
         let login = Self::begin(connection, redirect_uri, random, |state, pkce| {
-            Ok(base.with_query([
-                ("state", state),
-                ("code_challenge", &pkce.challenge),
-                ("code_challenge_method", "S256"),
-            ]))
+            Ok(connection.with_state(&base, state, pkce))
         })?;
         let login = Self {
             purpose: Purpose::Consent,

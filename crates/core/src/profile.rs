@@ -3,6 +3,7 @@
 mod assertion;
 mod authorize;
 pub(crate) mod check;
+pub(crate) mod check_request;
 mod check_response;
 mod environment;
 mod grant;
@@ -15,6 +16,7 @@ mod row;
 pub(crate) mod template;
 #[cfg(test)]
 mod tests;
+pub(crate) mod url_template;
 pub(crate) mod usage;
 
 use std::collections::BTreeMap;
@@ -22,10 +24,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::de::DeTable;
 
-pub use self::assertion::{AssertionRules, ClientAudience};
+pub use self::assertion::{AssertionRules, ClientAudience, SentAs};
 pub use self::authorize::{AdminConsent, AuthorizeRules, Consent, LoopbackPort};
 pub use self::environment::{Endpoints, Environment};
-pub use self::grant::GrantRules;
+pub use self::grant::{GrantRules, PkceSupport};
 pub use self::lookup::LookupRules;
 pub use self::pointer::{Pointer, Pointers};
 pub use self::refresh::{RefreshRules, Rotation};
@@ -58,9 +60,12 @@ const TABLES: &[&str] = &[
 /// own profiles have the same format. Unknown fields are rejected. [`Profile::from_toml`] also
 /// validates the values; deserializing only checks their types.
 ///
-/// Texts in [`Endpoints`] and `audience` may contain `{base_url}`: the setting of that name, or the
-/// environment's base URL, without trailing slashes. Texts in [`Consent`] may contain `{scopes}`.
-/// Any other placeholder is rejected when the profile is read.
+/// Texts in [`Endpoints`] and [`Environment`] may contain `{base_url}`, `{client_id}` and
+/// `{extra.NAME}`, with the fallbacks and filters of [templates](#templates). `{base_url}` is the
+/// setting of that name, or the environment's base URL, without trailing slashes. In a host, a value
+/// may only consist of letters, digits, `-` and `.`; anywhere else in a URL it is percent-encoded, so
+/// it can't change which server is meant. Texts in [`Consent`] may contain `{scopes}`. Any other
+/// placeholder is rejected when the profile is read.
 ///
 /// # Example
 ///

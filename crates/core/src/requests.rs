@@ -1,10 +1,17 @@
 //! Builds token requests and revocation requests.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::app::text_of;
 use crate::parameters::is_ours;
-use crate::profile::Rotation;
+use crate::profile::{Rotation, SentAs};
 use crate::{
-    App, BasicEncoding, ClientAuth, ClientIdentity, Connection, Error, ErrorKind, Form, Grant,
-    GrantKind, Moment, Profile, Random, Request, Secret, TokenTypeHint, assertion, form,
+    App, BasicEncoding, BodyFormat, ClientAuth, ClientIdentity, Connection, Error, ErrorKind, Form,
+    Grant, GrantKind, Moment, Profile, Random, Request, Secret, TokenResponse, TokenTypeHint,
+    assertion, form,
 };
 
 /// `grant_type` of an assertion (RFC 7523 section 2.1).
@@ -53,16 +60,112 @@ pub fn token_request(
     now: Moment,
     random: &dyn Random,
 ) -> Result<Request, Error> {
-    let form = grant_form(connection, grant, now, random)?;
-    let (form, authorization) = authenticate_client(connection.app(), form, grant, now, random)?;
-    let mut request = Request::post(connection.token_url().clone(), form);
-    if let Some(authorization) = authorization {
-        request = request.with_header("Authorization", authorization);
+    let app = connection.app();
+    if matches!(grant, Grant::JwtBearer) && app.signs_tokens() {
+        return Err(makes_no_request(app));
     }
+    let (form, authorization) = match grant {
+        Grant::JwtBearer if app.profile.assertion.sent_as == SentAs::AuthorizationHeader => {
+            let assertion = Zeroizing::new(assertion::of_grant(app, now, random)?);
+            let form = add_params(connection, Form::new(), grant.kind())?;
+            (form, Some(Secret::new(format!("Bearer {}", *assertion))))
+        }
+        _ => {
+            let parameters = grant_parameters(connection, grant, now, random)?;
+            let form = add_params(connection, parameters.form, grant.kind())?;
+            let parameters = Parameters { form, ..parameters };
+            authenticate_client(app, parameters, grant, now, random)?
+        }
+    };
+    let url = connection.request_url(grant.kind());
+    let url = url.ok_or_else(|| Error::missing("token_url"))?.clone();
+    let rules = app.request_rules(grant.kind());
+    let body = rules.map_or(BodyFormat::Form, |rules| rules.body);
+    let request = Request::post(url, form).with_format(body);
+    let mut request = with_headers(app, request, grant.kind(), authorization)?;
     if spends_single_use_secret(connection.profile(), grant) {
         request = request.spending_a_single_use_secret();
     }
     Ok(request)
+}
+
+/// Signs an access token, if the connection's assertions are access tokens. Otherwise returns
+/// `None`: a token has to be requested. A pure function of its inputs, without I/O.
+///
+/// # Errors
+///
+/// If the connection lacks a setting that the assertion needs, or signing fails.
+///
+/// # Example
+///
+/// ```
+/// use countersign_core::{
+///     Clock, Connection, ManualClock, Profile, Settings, SystemRandom, signed_token,
+/// };
+///
+/// let profile = Profile::from_toml(r#"
+///     id = "acme"
+///     name = "Acme"
+///     documentation = "https://acme.example/docs"
+///     environments.production = {}
+///     endpoints = {}
+///     [grants.jwt-bearer]
+///     client_auth = ["none"]
+///     without_client_id = true
+///     [assertion]
+///     as = "access_token"
+///     algorithms = ["EdDSA"]
+///     ttl_s = 1200
+///     claims = { iss = "{extra.issuer_id}", sub = "{subject?}", aud = "acme-api" }
+///     [extra]
+///     issuer_id = "the team's issuer id"
+/// "#)?;
+/// # // RFC 8037 appendix A.1.
+/// # let key = r#"{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+/// #     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+/// let settings = Settings::from_pairs([
+///     ("provider", "acme"), ("private_key", key), ("extra.issuer_id", "42"),
+/// ])?;
+/// let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
+/// let now = ManualClock::at(1_700_000_000).now();
+/// let token = signed_token(&connection, now, &SystemRandom::new())?.unwrap();
+/// assert_eq!(token.expires_in.unwrap().as_secs(), 1200);
+/// # Ok::<(), countersign_core::Error>(())
+/// ```
+pub fn signed_token(
+    connection: &Connection,
+    now: Moment,
+    random: &dyn Random,
+) -> Result<Option<TokenResponse>, Error> {
+    let app = connection.app();
+    if !app.signs_tokens() {
+        return Ok(None);
+    }
+    let mut extra = connection.environment_extra().clone();
+    if let Some(usage) = app.usage() {
+        usage.set_api_base(&mut extra).map_err(|why| {
+            let message = format!("`use.api_base` can't be filled in: {why}");
+            Error::new(ErrorKind::Setting, message).with_provider(&app.profile.id)
+        })?;
+    }
+    Ok(Some(TokenResponse {
+        access_token: Secret::new(assertion::of_grant(app, now, random)?),
+        token_type: "Bearer".to_owned(),
+        expires_in: Some(assertion::lifetime(app)),
+        refresh_token: None,
+        refresh_token_expires_in: None,
+        id_token: None,
+        scope: None,
+        extra,
+    }))
+}
+
+fn makes_no_request(app: App<'_>) -> Error {
+    let (grant, vendor) = (app.policy.grant, &app.profile.name);
+    let message = format!("grant {grant} of {vendor} makes no request: its token is signed here");
+    Error::new(ErrorKind::Setting, message)
+        .with_provider(&app.profile.id)
+        .with_hint("call signed_token instead of token_request")
 }
 
 /// Builds a request that revokes a token (RFC 7009 section 2.1).
@@ -111,20 +214,39 @@ pub fn revocation_request(
     let Some(url) = connection.revoke_url() else {
         return Ok(None);
     };
-    let form = Form::new()
-        .field("token", token.expose())
-        .field("token_type_hint", hint.as_str());
-    if connection.profile().endpoints.revoke_without_client {
-        return Ok(Some(Request::post(url.clone(), form)));
-    }
+    let app = connection.app();
     let as_refresh = Grant::RefreshToken(token.clone());
-    let (form, authorization) =
-        authenticate_client(connection.app(), form, &as_refresh, now, random)?;
-    let request = Request::post(url.clone(), form);
-    Ok(Some(match authorization {
+    let parameters = Parameters::of(app, as_refresh.kind())
+        .with("token", token.expose())
+        .with("token_type_hint", hint.as_str());
+    let endpoints = &connection.profile().endpoints;
+    let (form, authorization) = match endpoints.revoke_without_client {
+        true => (parameters.form, None),
+        false => authenticate_client(app, parameters, &as_refresh, now, random)?,
+    };
+    let request = Request::post(url.clone(), form).with_format(endpoints.revoke_format);
+    with_headers(app, request, as_refresh.kind(), authorization).map(Some)
+}
+
+/// Adds the profile's headers, and the client's credentials if they are a header.
+fn with_headers(
+    app: App<'_>,
+    request: Request,
+    grant: GrantKind,
+    authorization: Option<Secret>,
+) -> Result<Request, Error> {
+    let headers = match app.request_rules(grant) {
+        Some(rules) => app.headers(grant, rules)?,
+        None => Vec::new(),
+    };
+    let headers = headers.into_iter();
+    let request = headers.fold(request, |request, (name, value)| {
+        request.with_header(name, value)
+    });
+    Ok(match authorization {
         Some(authorization) => request.with_header("Authorization", authorization),
         None => request,
-    }))
+    })
 }
 
 /// Whether this grant contains a secret that the server accepts only once.
@@ -136,63 +258,115 @@ pub(crate) fn spends_single_use_secret(profile: &Profile, grant: &Grant) -> bool
     }
 }
 
-fn grant_form(
-    connection: &Connection,
+/// The parameters of the protocol, by the vendor's names for them.
+struct Parameters<'a> {
+    form: Form,
+    names: Option<&'a BTreeMap<String, String>>,
+}
+
+impl<'a> Parameters<'a> {
+    fn of(app: App<'a>, grant: GrantKind) -> Self {
+        Self {
+            form: Form::new(),
+            names: app.request_rules(grant).map(|rules| &rules.names),
+        }
+    }
+
+    /// Adds a parameter, unless the profile omits it.
+    fn with(self, name: &'static str, value: impl Into<String>) -> Self {
+        let renamed = self.names.and_then(|names| names.get(name));
+        let form = match renamed.map(String::as_str) {
+            None => self.form.field(name, value),
+            // The value may be a secret.
+            Some("") => {
+                drop(Zeroizing::new(value.into()));
+                self.form
+            }
+            Some(name) => self.form.field(name.to_owned(), value),
+        };
+        Self { form, ..self }
+    }
+
+    fn with_client_id(self, client: &ClientIdentity) -> Self {
+        match client.known_id() {
+            Some(id) => self.with("client_id", id),
+            None => self,
+        }
+    }
+}
+
+fn grant_parameters<'a>(
+    connection: &'a Connection,
     grant: &Grant,
     now: Moment,
     random: &dyn Random,
-) -> Result<Form, Error> {
+) -> Result<Parameters<'a>, Error> {
     let app = connection.app();
-    let form = Form::new();
     let rules = app.profile.grants.get(&grant.kind());
-    let form = match grant {
-        Grant::JwtBearer => form
-            .field("grant_type", JWT_BEARER)
-            .field("assertion", assertion::of_grant(app, now, random)?),
-        Grant::ClientCredentials => form.field("grant_type", "client_credentials"),
+    let parameters = Parameters::of(app, grant.kind());
+    let parameters = match grant {
+        Grant::JwtBearer => parameters
+            .with("grant_type", JWT_BEARER)
+            .with("assertion", assertion::of_grant(app, now, random)?),
+        Grant::ClientCredentials => parameters.with("grant_type", "client_credentials"),
         Grant::AuthorizationCode {
             code,
             redirect_uri,
             verifier,
         } => {
-            let form = form
-                .field("grant_type", "authorization_code")
-                .field("code", code.expose());
-            let form = match rules.is_some_and(|rules| rules.send_redirect_uri) {
-                true => form.field("redirect_uri", redirect_uri),
-                false => form,
+            let parameters = parameters
+                .with("grant_type", "authorization_code")
+                .with("code", code.expose());
+            let parameters = match rules.is_some_and(|rules| rules.send_redirect_uri) {
+                true => parameters.with("redirect_uri", redirect_uri),
+                false => parameters,
             };
-            form.field("code_verifier", verifier.expose())
+            match connection.uses_pkce() {
+                true => parameters.with("code_verifier", verifier.expose()),
+                false => parameters,
+            }
         }
-        Grant::RefreshToken(token) => form
-            .field("grant_type", "refresh_token")
-            .field("refresh_token", token.expose()),
+        Grant::RefreshToken(token) => parameters
+            .with("grant_type", "refresh_token")
+            .with("refresh_token", token.expose()),
     };
-    let scopes = app.policy.scopes.join(" ");
+    let scopes = app.joined_scopes(grant.kind());
     let send = rules.is_some_and(|rules| rules.send_scope) && !scopes.is_empty();
-    let form = match send {
-        true => form.field("scope", scopes),
-        false => form,
-    };
-    let form = with_profile_params(app, form, grant.kind())?;
-    with_provider_parameters(connection, form, grant.kind())
+    Ok(match send {
+        true => parameters.with("scope", scopes),
+        false => parameters,
+    })
+}
+
+/// Adds the parameters of the profile and of the provider's code.
+fn add_params(connection: &Connection, form: Form, grant: GrantKind) -> Result<Form, Error> {
+    let form = with_profile_params(connection.app(), form, grant)?;
+    with_provider_parameters(connection, form, grant)
 }
 
 /// Adds the profile's `params` for the grant type. They replace fields of the same name.
+///
+/// An array becomes one field per item (as in RFC 8707 section 2). In a JSON body, it stays an
+/// array.
 fn with_profile_params(app: App<'_>, form: Form, grant: GrantKind) -> Result<Form, Error> {
     let Some(rules) = app.profile.grants.get(&grant) else {
         return Ok(form);
     };
-    app.params(grant, rules)?
-        .into_iter()
-        .try_fold(form, |form, (name, values)| {
-            let mut values = values.into_iter();
-            let form = match values.next() {
+    let params = app.params(grant, rules)?.into_iter();
+    Ok(params.fold(form, |form, (name, value)| match value {
+        None => form.without(name),
+        Some(Value::String(text)) => form.with(name.to_owned(), text),
+        Some(value) if rules.body == BodyFormat::Json => form.with_json(name.to_owned(), &value),
+        Some(Value::Array(items)) => {
+            let mut items = items.into_iter().map(text_of);
+            let form = match items.next() {
                 Some(first) => form.with(name.to_owned(), first),
                 None => form.without(name),
             };
-            Ok(values.fold(form, |form, value| form.field(name.to_owned(), value)))
-        })
+            items.fold(form, |form, item| form.field(name.to_owned(), item))
+        }
+        Some(value) => form.with(name.to_owned(), text_of(value)),
+    }))
 }
 
 /// Adds the parameters that the provider's code returns.
@@ -201,7 +375,13 @@ fn with_provider_parameters(
     form: Form,
     grant: GrantKind,
 ) -> Result<Form, Error> {
-    let parameters = connection.provider().parameters(connection.app(), grant)?;
+    let app = connection.app();
+    let names = app.request_rules(grant).map(|rules| &rules.names);
+    let is_ours = |name: &str| {
+        let mut renamed = names.into_iter().flatten();
+        is_ours(name) || renamed.any(|(old, new)| new == name && is_ours(old))
+    };
+    let parameters = connection.provider().parameters(app, grant)?;
     parameters
         .into_iter()
         .try_fold(form, |form, (name, value)| {
@@ -217,49 +397,52 @@ fn with_provider_parameters(
 /// Adds the client authentication to the form, or returns it as an `Authorization` header.
 fn authenticate_client(
     app: App<'_>,
-    form: Form,
+    parameters: Parameters<'_>,
     grant: &Grant,
     now: Moment,
     random: &dyn Random,
 ) -> Result<(Form, Option<Secret>), Error> {
     let client = app.client;
-    let id = client.id.as_str();
     let rules = app.profile.grants.get(&grant.kind());
     let send_client_id = rules.is_some_and(|rules| rules.send_client_id);
-    let form = match client.auth {
+    let parameters = match client.auth {
         // The assertion identifies the client.
-        ClientAuth::None if matches!(grant, Grant::JwtBearer) && !send_client_id => form,
-        ClientAuth::None => form.field("client_id", id),
-        ClientAuth::Basic => return Ok((form, Some(basic(client)?))),
-        ClientAuth::Post => form
-            .field("client_id", id)
-            .field("client_secret", client.require_secret()?.expose()),
+        ClientAuth::None if matches!(grant, Grant::JwtBearer) && !send_client_id => parameters,
+        ClientAuth::None => parameters.with_client_id(client),
+        ClientAuth::Basic => return Ok((parameters.form, Some(basic(client)?))),
+        ClientAuth::Post => parameters
+            .with_client_id(client)
+            .with("client_secret", client.require_secret()?.expose()),
         ClientAuth::PrivateKeyJwt => {
             let signer = client.require_signer()?;
             let assertion = assertion::of_client(app, signer, now, random)?;
-            form.field("client_id", id)
-                .field("client_assertion_type", CLIENT_ASSERTION)
-                .field("client_assertion", assertion)
+            let parameters = parameters.with_client_id(client);
+            match app.profile.assertion.sent_as {
+                SentAs::ClientSecret => parameters.with("client_secret", assertion),
+                _ => parameters
+                    .with("client_assertion_type", CLIENT_ASSERTION)
+                    .with("client_assertion", assertion),
+            }
         }
         ClientAuth::ClientSecretJwt => {
             let key = crate::PrivateKey::from_secret(client.require_secret()?.expose());
             let signer = crate::KeySigner::new(key, None, None)?;
-            form.field("client_id", id)
-                .field("client_assertion_type", CLIENT_ASSERTION)
-                .field(
+            parameters
+                .with_client_id(client)
+                .with("client_assertion_type", CLIENT_ASSERTION)
+                .with(
                     "client_assertion",
                     assertion::of_client(app, &signer, now, random)?,
                 )
         }
     };
-    Ok((form, None))
+    Ok((parameters.form, None))
 }
 
 /// Returns the `Basic` credentials (RFC 6749 section 2.3.1, RFC 7617 section 2).
 fn basic(client: &ClientIdentity) -> Result<Secret, Error> {
     let (id, secret) = (client.id.as_str(), client.require_secret()?.expose());
-    let mut pair =
-        zeroize::Zeroizing::new(String::with_capacity(3 * (id.len() + secret.len()) + 1));
+    let mut pair = Zeroizing::new(String::with_capacity(3 * (id.len() + secret.len()) + 1));
     match client.basic_encoding {
         BasicEncoding::Raw => {
             pair.push_str(id);
@@ -273,6 +456,6 @@ fn basic(client: &ClientIdentity) -> Result<Secret, Error> {
         }
     }
     let encoded = base64_simd::STANDARD.encode_to_string(pair.as_bytes());
-    let encoded = zeroize::Zeroizing::new(encoded);
+    let encoded = Zeroizing::new(encoded);
     Ok(Secret::new(format!("Basic {}", *encoded)))
 }

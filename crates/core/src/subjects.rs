@@ -15,7 +15,7 @@ use crate::connection::LiveConnection;
 use crate::responses::explain_send_error;
 use crate::{
     Clock, Connection, Error, ErrorKind, Grant, GrantKind, Moment, Random, Secret, SystemClock,
-    SystemRandom, TokenResponse, Transport, read_token_response, token_request,
+    SystemRandom, TokenResponse, Transport, read_token_response, signed_token, token_request,
 };
 
 /// Caches access tokens of many subjects that one app impersonates, in little memory.
@@ -389,21 +389,24 @@ impl Inner {
     }
 
     fn ask(&self, subject: &str, started: Moment) -> Result<TokenResponse, Error> {
+        let connection = self.live.current().for_subject(subject);
+        if let Some(signed) = signed_token(&connection, started, self.random.as_ref())? {
+            return Ok(signed);
+        }
         let traced = trace::TokenRequest::start(&self.connection, GrantKind::JwtBearer);
-        let asked = self.ask_traced(subject, started);
+        let asked = self.ask_traced(&connection, started);
         traced.end(asked.as_ref().err());
         asked
     }
 
-    fn ask_traced(&self, subject: &str, started: Moment) -> Result<TokenResponse, Error> {
-        let connection = self.live.current().for_subject(subject);
+    fn ask_traced(&self, connection: &Connection, started: Moment) -> Result<TokenResponse, Error> {
         let grant = Grant::JwtBearer;
-        let request = token_request(&connection, &grant, started, self.random.as_ref())?;
+        let request = token_request(connection, &grant, started, self.random.as_ref())?;
         let response = self
             .transport
             .send(&request)
-            .map_err(|error| explain_send_error(&connection, &grant, error))?;
-        read_token_response(&connection, &grant, &request, &response, self.clock.now())
+            .map_err(|error| explain_send_error(connection, &grant, error))?;
+        read_token_response(connection, &grant, &request, &response, self.clock.now())
     }
 
     fn look(&self, state: &State, subject: &str) -> Option<Secret> {

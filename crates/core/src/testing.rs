@@ -72,7 +72,7 @@ pub fn provider() -> Arc<dyn Provider> {
 ///     ("client_id", "app"),
 ///     ("client_secret", "s3cret"),
 /// ])?;
-/// assert_eq!(connection.token_url().as_str(), "https://demo.acme.example/token");
+/// assert_eq!(connection.token_url().unwrap().as_str(), "https://demo.acme.example/token");
 /// # Ok::<(), countersign_core::Error>(())
 /// ```
 pub fn connection<'a>(

@@ -149,7 +149,7 @@ pub fn resolve(name: &str, settings: Settings) -> Result<Settings, Error> {
 ///     ("client_secret", "s3cret"),
 /// ])?;
 /// let connection = countersign::connection("work", &settings, &countersign::registry()?, None)?;
-/// assert_eq!(connection.token_url().as_str(), "https://account.boldsign.com/connect/token");
+/// assert_eq!(connection.token_url().unwrap().as_str(), "https://account.boldsign.com/connect/token");
 /// # Ok::<(), countersign::Error>(())
 /// ```
 pub fn connection(

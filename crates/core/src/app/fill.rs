@@ -6,8 +6,9 @@ use serde_json::Value as Json;
 
 use super::App;
 use crate::profile::GrantRules;
+use crate::profile::check_request::is_header_value;
 use crate::profile::template::{self, Name, Part, Placeholder, Templated, Unset};
-use crate::{Error, ErrorKind, GrantKind, Signer};
+use crate::{Error, ErrorKind, GrantKind, Secret, Signer};
 
 impl App<'_> {
     /// Fills each entry of a profile's table. The value is `None` if the entry is to be left out.
@@ -19,9 +20,21 @@ impl App<'_> {
         entries: &'b BTreeMap<String, Templated>,
         signer: Option<&dyn Signer>,
     ) -> impl Iterator<Item = Result<(&'b str, Option<Json>), Error>> {
+        self.fill_for(self.policy.grant, table, entries, signer)
+    }
+
+    /// Like [`App::fill`], with the scopes as this grant type sends them.
+    fn fill_for<'b>(
+        self,
+        grant: GrantKind,
+        table: &str,
+        entries: &'b BTreeMap<String, Templated>,
+        signer: Option<&dyn Signer>,
+    ) -> impl Iterator<Item = Result<(&'b str, Option<Json>), Error>> {
         entries.iter().map(move |(name, entry)| {
             let filling = Filling {
                 app: self,
+                grant,
                 signer,
                 table,
                 name,
@@ -30,35 +43,71 @@ impl App<'_> {
         })
     }
 
-    /// Fills the parameters that the profile adds to requests with this grant type.
-    ///
-    /// An array becomes one parameter per item (as in RFC 8707 section 2). A parameter without a
-    /// value is left out.
+    /// Fills the parameters that the profile adds to requests with this grant type. `None` omits a
+    /// parameter.
     pub(crate) fn params(
         self,
         grant: GrantKind,
         rules: &GrantRules,
-    ) -> Result<Vec<(&str, Vec<String>)>, Error> {
-        let text = |value: Json| match value {
-            Json::String(text) => text,
-            other => other.to_string(),
-        };
+    ) -> Result<Vec<(&str, Option<Json>)>, Error> {
         let table = format!("grants.{grant}.params");
-        let entries = self.fill(&table, &rules.params, None).map(|entry| {
-            let (name, value) = entry?;
-            let values = match value {
-                Some(Json::Array(items)) => items.into_iter().map(text).collect(),
-                other => other.into_iter().map(text).collect(),
+        self.fill_for(grant, &table, &rules.params, None).collect()
+    }
+
+    /// Fills the headers of requests with this grant type.
+    ///
+    /// # Errors
+    ///
+    /// If a setting is missing, or has a character that a header can't have.
+    pub(crate) fn headers(
+        self,
+        grant: GrantKind,
+        rules: &GrantRules,
+    ) -> Result<Vec<(String, Secret)>, Error> {
+        let table = format!("grants.{grant}.headers");
+        let mut headers = Vec::new();
+        for entry in self.fill_for(grant, &table, &rules.headers, None) {
+            let (name, Some(value)) = entry? else {
+                continue;
             };
-            Ok((name, values))
-        });
-        entries.collect()
+            let text = text_of(value);
+            if !is_header_value(&text) {
+                return Err(self.not_of_header(&table, name, &rules.headers[name]));
+            }
+            headers.push((name.to_owned(), text.into()));
+        }
+        Ok(headers)
+    }
+
+    fn not_of_header(self, table: &str, name: &str, template: &Templated) -> Error {
+        let vendor = &self.profile.name;
+        let message = format!(
+            "the value for {vendor}'s header `{name}` has a character that headers cannot have"
+        );
+        let setting = template.settings().into_iter().next();
+        let hint = format!("use visible ASCII characters only: `{table}.{name}` sends it");
+        let error = Error::new(ErrorKind::Setting, message);
+        match setting {
+            Some(setting) => error
+                .with_setting(&setting)
+                .with_hint(format!("change {setting} and {hint}")),
+            None => error.with_hint(hint),
+        }
+    }
+}
+
+/// Returns a value as the text of a parameter.
+pub(crate) fn text_of(value: Json) -> String {
+    match value {
+        Json::String(text) => text,
+        other => other.to_string(),
     }
 }
 
 /// An entry of a profile's table that is being filled.
 struct Filling<'a> {
     app: App<'a>,
+    grant: GrantKind,
     signer: Option<&'a dyn Signer>,
     table: &'a str,
     name: &'a str,
@@ -115,13 +164,16 @@ impl Filling<'_> {
         } = self.app;
         let certificate = || self.signer?.certificates().first();
         match name {
-            Name::ClientId => Some(client.id.clone()),
+            Name::ClientId => client.known_id().map(str::to_owned),
             Name::Subject => policy.subject.clone(),
             Name::Audience => policy.audience.clone(),
             Name::Issuer => endpoints.issuer.clone(),
             Name::BaseUrl => endpoints.base_url.as_ref().map(ToString::to_string),
-            Name::TokenUrl => Some(endpoints.token_url.to_string()),
-            Name::Scopes => Some(policy.scopes.join(" ")).filter(|scopes| !scopes.is_empty()),
+            Name::TokenUrl => endpoints.token_url.as_ref().map(ToString::to_string),
+            Name::Scopes => {
+                let scopes = self.app.joined_scopes(self.grant);
+                Some(scopes).filter(|scopes| !scopes.is_empty())
+            }
             Name::KeyId => Some(self.signer?.key_id()?.to_owned()),
             Name::CertSha256 => Some(certificate()?.x5t_s256()),
             Name::CertSha1 => Some(certificate()?.x5t()),

@@ -16,7 +16,8 @@ use crate::responses::{explain_send_error, salvage};
 use crate::secret::fingerprint;
 use crate::{
     Error, ErrorKind, Extra, Grant, GrantKind, Login, Moment, Request, Response, Secret, SendError,
-    Source, Token, TokenResponse, Verdict, random, read_token_response, token_request,
+    Source, Token, TokenResponse, Verdict, random, read_token_response, signed_token,
+    token_request,
 };
 
 /// How a refresh starts.
@@ -223,24 +224,33 @@ impl Inner {
 
     /// Sends one request and reads its response.
     pub(super) fn ask(&self, grant: &Grant, started: Moment) -> Result<TokenResponse, Rejection> {
+        let signed = signed_token(
+            &self.credentials.current(),
+            self.by_server(started),
+            self.random.as_ref(),
+        );
+        if let Some(signed) = signed.map_err(Rejection::plain)? {
+            return Ok(signed);
+        }
         let traced = trace::TokenRequest::start(&self.connection, grant.kind());
         let asked = self.ask_traced(grant, started);
         traced.end(asked.as_ref().err().map(|rejection| &rejection.error));
         asked
     }
 
+    /// Returns the time by the server's clock, if assertions must follow it.
+    fn by_server(&self, now: Moment) -> Moment {
+        let skew_ms = self.skew_s.load(Ordering::Relaxed) * 1000;
+        Moment {
+            unix_ms: now.unix_ms + skew_ms,
+            ..now
+        }
+    }
+
     fn ask_traced(&self, grant: &Grant, started: Moment) -> Result<TokenResponse, Rejection> {
         let connection = self.credentials.current();
-        let plain = |error| Rejection {
-            error,
-            ahead_s: None,
-            salvaged: None,
-        };
-        let skew_ms = self.skew_s.load(Ordering::Relaxed) * 1000;
-        let by_server = Moment {
-            unix_ms: started.unix_ms + skew_ms,
-            ..started
-        };
+        let plain = Rejection::plain;
+        let by_server = self.by_server(started);
         let request =
             token_request(&connection, grant, by_server, self.random.as_ref()).map_err(plain)?;
         let sent = self.send_request(&request);
@@ -465,6 +475,17 @@ pub(super) struct Rejection {
     ahead_s: Option<i64>,
     /// The new refresh token of a response that is unusable otherwise.
     salvaged: Option<Secret>,
+}
+
+impl Rejection {
+    /// Returns a rejection that has nothing but its error.
+    fn plain(error: Error) -> Self {
+        Self {
+            error,
+            ahead_s: None,
+            salvaged: None,
+        }
+    }
 }
 
 /// Builds the error for a token that expired before its response arrived.

@@ -5,7 +5,7 @@ use std::fmt;
 use super::record::Record;
 use super::{Inner, login_needed};
 use crate::secret::fingerprint;
-use crate::{Error, Secret, StoreKey};
+use crate::{Error, Secret, StoreKey, Url};
 
 /// Remembers, apart from the store, which configured refresh tokens may be spent.
 ///
@@ -134,7 +134,7 @@ impl Inner {
     ///
     /// Changing another setting, such as a mistyped `client_id`, doesn't make it a new token.
     fn seed_id(&self, seed: &Secret) -> StoreKey {
-        let token_url = self.connection.token_url().as_str();
+        let token_url = self.connection.token_url().map_or("", Url::as_str);
         StoreKey::of(["refresh_token", token_url, seed.expose()])
     }
 }

@@ -7,6 +7,8 @@
 //! grant.
 
 use super::Connection;
+use crate::http::BodyFormat;
+use crate::profile::SentAs;
 use crate::profile::template::Templated;
 use crate::secret::fingerprint;
 use crate::{Error, ErrorKind, Extra, Secret, StoreKey};
@@ -70,6 +72,7 @@ impl Connection {
             words.add(format!("environment.extra.{name}"), value);
         }
         self.add_templates(&mut words);
+        self.add_encoding(&mut words);
         for grant in self.app().requested_grants() {
             for (name, value) in self.provider.parameters(self.app(), grant)? {
                 words.add(format!("{grant}.parameter.{name}"), value);
@@ -148,7 +151,9 @@ impl Connection {
 
     fn add_server(&self, words: &mut Words) {
         words.add("environment", &self.endpoints.environment);
-        words.add("token_url", self.endpoints.token_url.as_str());
+        words.add("token_url", self.token_url().map_or("", crate::Url::as_str));
+        let refresh_url = self.endpoints.refresh_url.as_ref();
+        words.add_if_set("refresh_url", refresh_url.map(crate::Url::as_str));
         words.add_if_set(
             "base_url",
             self.endpoints.base_url.as_ref().map(crate::Url::as_str),
@@ -174,16 +179,57 @@ impl Connection {
             for (name, value) in rules.into_iter().flat_map(|rules| &rules.params) {
                 add(format!("{grant}.params"), name, value);
             }
+            let rules = self.app().request_rules(grant);
+            for (name, value) in rules.into_iter().flat_map(|rules| &rules.headers) {
+                add(format!("{grant}.headers"), name, value);
+            }
+        }
+    }
+
+    /// Adds how requests are encoded, as far as it differs from the RFCs.
+    fn add_encoding(&self, words: &mut Words) {
+        for grant in self.app().requested_grants() {
+            let Some(rules) = self.app().request_rules(grant) else {
+                continue;
+            };
+            if rules.body != BodyFormat::Form {
+                words.add(format!("{grant}.body"), rules.body.as_str());
+            }
+            if rules.scope_separator != " " {
+                let name = format!("{grant}.scope_separator");
+                words.add(name, rules.scope_separator.as_str());
+            }
+            for (name, new) in &rules.names {
+                words.add(format!("{grant}.names.{name}"), new);
+            }
+        }
+        let sent_as = self.profile().assertion.sent_as;
+        if sent_as != SentAs::Assertion {
+            words.add("assertion.as", sent_as.as_str());
         }
     }
 
     /// Returns the `extra.*` settings that don't identify the grant, because they only choose among
-    /// what it is for.
+    /// what it is for. A setting that a request contains always identifies it.
     fn identity_settings(&self) -> Vec<&str> {
+        let profile = self.profile();
+        let grants = profile.grants.values();
+        let of_requests =
+            grants.flat_map(|rules| rules.params.values().chain(rules.headers.values()));
+        let of_assertions = profile.assertion.claims.values();
+        let of_assertions = of_assertions.chain(profile.assertion.header.values());
+        let sent: Vec<_> = of_requests
+            .chain(of_assertions)
+            .chain(profile.authorize.params.values())
+            .flat_map(Templated::settings)
+            .collect();
         let by_provider = self.provider.identity_settings().iter().copied();
-        let lookup = self.profile().lookup.as_ref();
+        let lookup = profile.lookup.as_ref();
         let by_profile = lookup.and_then(|lookup| lookup.choose.as_deref());
-        by_provider.chain(by_profile).collect()
+        by_provider
+            .chain(by_profile)
+            .filter(|name| !sent.contains(&format!("extra.{name}")))
+            .collect()
     }
 
     /// Whether no setting can select another tenant at the same endpoint.
@@ -274,7 +320,7 @@ impl Connection {
         StoreKey::of([
             self.name(),
             self.profile().id.as_str(),
-            self.token_url().as_str(),
+            self.token_url().map_or("", crate::Url::as_str),
             self.client_id(),
             self.subject().unwrap_or_default(),
         ])

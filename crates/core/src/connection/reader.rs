@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Connection;
+use super::endpoints::{Given, Urls};
 use crate::jws::Backend;
 use crate::key::is_pkcs11_uri;
 use crate::nearest::{nearest, unknown_word};
 use crate::profile::check::reject_authorize_param;
 use crate::profile::{Environment, GrantRules};
 use crate::{
-    BasicEncoding, ClientAuth, ClientIdentity, Endpoints, Error, GrantKind, GrantPolicy, KeyRing,
-    KeySigner, Network, PrivateKey, Profile, Provider, Roots, SETTINGS, Secret, Settings, Signer,
+    BasicEncoding, ClientAuth, ClientIdentity, Error, GrantKind, GrantPolicy, KeyRing, KeySigner,
+    Network, PrivateKey, Profile, Provider, Roots, SETTINGS, Secret, Settings, Signer,
     StoreSetting, Url, assertion,
 };
 
@@ -36,36 +37,30 @@ impl Reader<'_> {
         let grant = self.grant()?;
         let rules = &self.profile.grants[&grant];
         let client_auth = self.client_auth(grant, rules)?;
-        let base_url = match (self.base_url()?, &facts.base_url) {
-            (Some(given), _) => Some(given),
-            (None, Some(base)) => Some(Url::parse_base(base)?),
-            (None, None) => None,
+        let extra = self.extra()?;
+        let client_id = self.client_id(grant, rules)?;
+        let given = Given {
+            base_url: self.base_url()?,
+            token_url: self.url("token_url")?,
+            authorize_url: self.url("authorize_url")?,
+            issuer: self.text("issuer"),
         };
-        let endpoint = |key: &str, template: Option<&String>| -> Result<Option<Url>, Error> {
-            match (self.url(key)?, template) {
-                (Some(given), _) => Ok(Some(given)),
-                (None, Some(template)) => expand(template, base_url.as_ref())
-                    .map(|text| Url::parse(&text).map(Some))
-                    .unwrap_or_else(|| Err(self.needs_base_url(&environment, &facts.about))),
-                (None, None) => Ok(None),
-            }
-        };
-        let endpoints = &self.profile.endpoints;
-        let token_url = endpoint("token_url", Some(&endpoints.token))?
-            .ok_or_else(|| Error::missing("token_url"))?;
-        let authorize_url = endpoint("authorize_url", endpoints.authorize.as_ref())?;
-        let derived = |template: Option<&String>| {
-            let text = template.and_then(|template| expand(template, base_url.as_ref()));
-            text.map(|text| Url::parse(&text)).transpose()
-        };
-        let audience = match (self.text("audience"), &facts.audience) {
-            (Some(given), _) => Some(given),
-            (None, Some(template)) => expand(template, base_url.as_ref()),
-            (None, None) => None,
+        let environment = (environment.as_str(), facts);
+        let urls = Urls::new(
+            self.profile,
+            given,
+            environment,
+            client_id.as_deref(),
+            &extra,
+        )?;
+        let endpoints = urls.endpoints(grant)?;
+        let audience = match self.text("audience") {
+            Some(given) => Some(given),
+            None => urls.fact("audience", facts.audience.as_ref())?,
         };
         let signs = grant == GrantKind::JwtBearer || client_auth == ClientAuth::PrivateKeyJwt;
         let client = ClientIdentity {
-            id: self.required("client_id", &format!("grant {grant}"))?,
+            id: client_id.clone().unwrap_or_default(),
             secret: self.settings.secret("client_secret"),
             auth: client_auth,
             basic_encoding: self
@@ -82,17 +77,8 @@ impl Reader<'_> {
             scopes: self.scopes(rules)?,
             assertion_ttl: self.assertion_ttl()?,
             refresh_token: self.settings.secret("refresh_token"),
-            extra: self.extra()?,
+            extra,
             authorize: self.authorize()?,
-        };
-        let endpoints = Endpoints {
-            environment,
-            issuer: self.text("issuer"),
-            userinfo_url: derived(endpoints.userinfo.as_ref())?,
-            revoke_url: derived(endpoints.revoke.as_ref())?,
-            base_url,
-            token_url,
-            authorize_url,
         };
         let connection = Connection {
             name: name.to_owned(),
@@ -224,9 +210,38 @@ impl Reader<'_> {
         }))
     }
 
+    /// Returns the client ID, or `None` if the grant has none.
+    fn client_id(&self, grant: GrantKind, rules: &GrantRules) -> Result<Option<String>, Error> {
+        if !rules.without_client_id {
+            return self
+                .required("client_id", &format!("grant {grant}"))
+                .map(Some);
+        }
+        match self.text("client_id") {
+            None => Ok(None),
+            Some(_) => {
+                let vendor = &self.profile.name;
+                let message =
+                    format!("`client_id` is set, but grant {grant} of {vendor} has no client ID");
+                Err(Error::setting("client_id", message).with_hint("remove client_id"))
+            }
+        }
+    }
+
     fn scopes(&self, rules: &GrantRules) -> Result<Vec<String>, Error> {
+        // Users also write the scopes as the vendor does.
+        let separator = rules.scope_separator.trim();
+        let words = |text: &str| -> Vec<String> {
+            let words = text.split_whitespace();
+            let parts = words.flat_map(|word| match separator {
+                "" => vec![word],
+                separator => word.split(separator).collect(),
+            });
+            let parts = parts.filter(|part| !part.is_empty());
+            parts.map(str::to_owned).collect()
+        };
         let scopes: Vec<String> = match self.settings.value("scopes") {
-            Some(text) => text.split_whitespace().map(str::to_owned).collect(),
+            Some(text) => words(text),
             None => rules.default_scopes.clone(),
         };
         let lacking = rules
@@ -427,14 +442,11 @@ impl Reader<'_> {
             if let Some(rules) = self.profile.grants.get(&grant) {
                 connection.app().params(grant, rules)?;
             }
+            if let Some(rules) = connection.app().request_rules(grant) {
+                connection.app().headers(grant, rules)?;
+            }
         }
         Ok(())
-    }
-
-    fn needs_base_url(&self, environment: &str, about: &str) -> Error {
-        Error::missing("base_url").with_hint(format!(
-            "set base_url: environment {environment} has no default host ({about})"
-        ))
     }
 
     fn text(&self, key: &str) -> Option<String> {
@@ -502,14 +514,6 @@ impl Reader<'_> {
 /// Returns the error for a missing setting that `by` needs.
 fn missing(setting: &str, by: &str) -> Error {
     Error::missing(setting).with_hint(format!("set {setting}: {by} needs it"))
-}
-
-/// Fills in the base URL of a template. Returns `None` if the template needs it and it is unknown.
-fn expand(template: &str, base_url: Option<&Url>) -> Option<String> {
-    if !template.contains("{base_url}") {
-        return Some(template.to_owned());
-    }
-    Some(template.replace("{base_url}", base_url?.as_str()))
 }
 
 /// Rejects `store_create = false` without a store: a store in memory never exists beforehand.

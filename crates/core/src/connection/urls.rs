@@ -3,6 +3,8 @@
 use serde_json::Value;
 
 use super::Connection;
+use crate::app::text_of;
+use crate::profile::PkceSupport;
 use crate::{Error, GrantKind, Pkce, Url};
 
 impl Connection {
@@ -42,12 +44,49 @@ impl Connection {
         state: &str,
         pkce: &Pkce,
     ) -> Result<Url, Error> {
-        let url = self.authorize_base(redirect_uri, &self.policy.scopes.join(" "))?;
-        Ok(url.with_query([
-            ("state", state),
-            ("code_challenge", &pkce.challenge),
-            ("code_challenge_method", "S256"),
-        ]))
+        let url = self.authorize_base(redirect_uri, &self.policy.scopes)?;
+        Ok(self.with_state(&url, state, pkce))
+    }
+
+    /// Adds what protects a login from forgery: `state`, and the challenge of PKCE if the vendor
+    /// supports it.
+    pub(crate) fn with_state(&self, url: &Url, state: &str, pkce: &Pkce) -> Url {
+        let url = url.with_query([("state", state)]);
+        if !self.uses_pkce() {
+            return url;
+        }
+        self.with_named(
+            &url,
+            &[
+                ("code_challenge", &pkce.challenge),
+                ("code_challenge_method", "S256"),
+            ],
+        )
+    }
+
+    /// Whether logins use PKCE.
+    pub(crate) fn uses_pkce(&self) -> bool {
+        let rules = self.profile().grants.get(&GrantKind::AuthorizationCode);
+        rules.is_none_or(|rules| rules.pkce != PkceSupport::Off)
+    }
+
+    /// Adds parameters of the protocol, by the vendor's names for them.
+    fn with_named(&self, url: &Url, pairs: &[(&str, &str)]) -> Url {
+        let names = &self.profile().authorize.names;
+        let named = pairs.iter().filter_map(|(name, value)| {
+            let name = names.get(*name).map_or(*name, String::as_str);
+            Some((name, *value)).filter(|_| !name.is_empty())
+        });
+        url.with_query(named)
+    }
+
+    /// Returns scopes as an authorization request sends them.
+    fn joined<T: AsRef<str>>(&self, scopes: &[T]) -> String {
+        let grants = &self.profile().grants;
+        let rules = grants.get(&GrantKind::AuthorizationCode);
+        let separator = rules.map_or(" ", |rules| rules.scope_separator.as_str());
+        let scopes: Vec<_> = scopes.iter().map(AsRef::as_ref).collect();
+        scopes.join(separator)
     }
 
     /// Adds to the hint of an error how to have the user log in again.
@@ -151,7 +190,8 @@ impl Connection {
 
     pub(crate) fn consent_base(&self, redirect_uri: &str) -> Option<Url> {
         let scope = self.consent_scope(false)?;
-        self.authorize_base(redirect_uri, &scope).ok()
+        let scopes: Vec<_> = scope.split_whitespace().collect();
+        self.authorize_base(redirect_uri, &scopes).ok()
     }
 
     /// Returns the `scope` parameter of the consent page for the subject or an administrator.
@@ -165,7 +205,8 @@ impl Connection {
 
     pub(crate) fn admin_consent_base(&self, redirect_uri: &str) -> Option<Url> {
         let admin = self.profile().consent.as_ref()?.admin.as_ref()?;
-        let url = self.authorize_base(redirect_uri, &admin.scope).ok()?;
+        let scopes: Vec<_> = admin.scope.split_whitespace().collect();
+        let url = self.authorize_base(redirect_uri, &scopes).ok()?;
         let scopes = self.fill_scopes(&admin.admin_consent_scope);
         Some(url.with_query([("admin_consent_scope", scopes.as_str())]))
     }
@@ -185,7 +226,11 @@ impl Connection {
         endpoints.authorization_response_iss_parameter_supported
     }
 
-    fn authorize_base(&self, redirect_uri: &str, scope: &str) -> Result<Url, Error> {
+    fn authorize_base<T: AsRef<str>>(
+        &self,
+        redirect_uri: &str,
+        scopes: &[T],
+    ) -> Result<Url, Error> {
         let url = self.endpoints.authorize_url.as_ref().ok_or_else(|| {
             Error::setting(
                 "authorize_url",
@@ -193,16 +238,18 @@ impl Connection {
             )
             .with_hint("set authorize_url, or choose a grant without a login")
         })?;
-        let url = url.with_query([("response_type", "code")]);
-        let url = match scope {
-            "" => url,
-            scope => url.with_query([("scope", scope)]),
+        let url = self.with_named(url, &[("response_type", "code")]);
+        let url = match scopes {
+            [] => url,
+            scopes => self.with_named(&url, &[("scope", &self.joined(scopes))]),
         };
-        let url = url.with_query([
-            ("client_id", self.client_id()),
-            ("redirect_uri", redirect_uri),
-        ]);
-        let params = self.authorize_params(scope)?;
+        let url = match self.client.known_id() {
+            Some(id) => self.with_named(&url, &[("client_id", id)]),
+            None => url,
+        };
+        let url = self.with_named(&url, &[("redirect_uri", redirect_uri)]);
+        let words: Vec<_> = scopes.iter().map(AsRef::as_ref).collect();
+        let params = self.authorize_params(&words.join(" "))?;
         Ok(url.with_query(params.iter().map(|(name, value)| (*name, value.as_str()))))
     }
 
@@ -251,12 +298,5 @@ impl Connection {
             }
         }
         words.join(" ")
-    }
-}
-
-fn text_of(value: Value) -> String {
-    match value {
-        Value::String(text) => text,
-        other => other.to_string(),
     }
 }

@@ -16,6 +16,9 @@ pub struct AssertionRules {
     /// The algorithms that the vendor accepts. The first one that the key supports is the default.
     #[serde(deserialize_with = "algorithms")]
     pub algorithms: Vec<Algorithm>,
+    /// How the assertion is sent. `assertion` by default.
+    #[serde(rename = "as")]
+    pub sent_as: SentAs,
     /// The lifetime from now, in seconds.
     pub ttl_s: u32,
     /// The maximum lifetime that the vendor accepts, in seconds.
@@ -24,6 +27,8 @@ pub struct AssertionRules {
     pub backdate_s: u32,
     /// Whether `iat` is sent.
     pub issued_at: bool,
+    /// Whether `nbf` is sent, with the value of `iat`.
+    pub not_before: bool,
     /// Whether `jti` is sent.
     pub jwt_id: bool,
     /// Whether the assertion contains the scopes.
@@ -50,10 +55,12 @@ impl Default for AssertionRules {
     fn default() -> Self {
         Self {
             algorithms: Vec::new(),
+            sent_as: SentAs::default(),
             ttl_s: 300,
             max_ttl_s: 3600,
             backdate_s: 60,
             issued_at: true,
+            not_before: false,
             jwt_id: false,
             scope_claim: false,
             client_audience: ClientAudience::default(),
@@ -74,6 +81,37 @@ pub enum ClientAudience {
     TokenUrl,
     /// The issuer: the setting `issuer`, which defaults to the base URL (RFC 8414 section 2).
     Issuer,
+}
+
+/// How an assertion is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SentAs {
+    /// As `assertion` in a `jwt-bearer` request, and as `client_assertion` with `private_key_jwt`
+    /// (RFC 7523 section 2).
+    #[default]
+    Assertion,
+    /// As `client_secret`, with `client_auth = "private_key_jwt"`. Sign in with Apple needs it.
+    ClientSecret,
+    /// As the bearer token of a `jwt-bearer` request, which has no parameters but those of the
+    /// profile. GitHub Apps need it.
+    AuthorizationHeader,
+    /// Not at all: it is the access token of the grant `jwt-bearer`, which makes no request.
+    /// Snowflake and App Store Connect need it.
+    AccessToken,
+}
+
+impl SentAs {
+    /// Returns the value of `assertion.as`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Assertion => "assertion",
+            Self::ClientSecret => "client_secret",
+            Self::AuthorizationHeader => "authorization_header",
+            Self::AccessToken => "access_token",
+        }
+    }
 }
 
 fn algorithms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Algorithm>, D::Error> {

@@ -18,6 +18,9 @@ pub struct AuthorizeRules {
     /// setting `authorize.NAME` overrides one of that name. Those of the protocol itself are
     /// rejected.
     pub params: BTreeMap<String, Templated>,
+    /// Other names for parameters of the authorization request, such as `client_id = "client_key"`.
+    /// `""` omits `response_type`, `scope` or `redirect_uri`.
+    pub names: BTreeMap<String, String>,
     /// The `prompt` of logins with the scope `offline_access`. Servers may ignore that scope unless
     /// the prompt is `consent` (OpenID Connect Core section 11).
     pub offline_access_prompt: Option<String>,
@@ -33,6 +36,7 @@ impl Default for AuthorizeRules {
         Self {
             nonce: true,
             params: BTreeMap::new(),
+            names: BTreeMap::new(),
             offline_access_prompt: None,
             keep: Vec::new(),
             loopback_port: None,

@@ -6,8 +6,6 @@ use super::{Profile, Templated, template};
 use crate::GrantKind;
 use crate::parameters::{is_of_callback, is_ours};
 
-/// The placeholder of endpoints and audiences.
-const BASE_URL: &str = "base_url";
 /// The placeholder of consent requests.
 const SCOPES: &str = "scopes";
 
@@ -24,12 +22,6 @@ impl Profile {
         }
         if self.environments.is_empty() {
             return Err("`environments` is empty".into());
-        }
-        for (name, environment) in &self.environments {
-            if let Some(base) = &environment.base_url {
-                crate::Url::parse_base(base)
-                    .map_err(|e| format!("`environments.{name}.base_url`: {e}"))?;
-            }
         }
         for (kind, rules) in &self.grants {
             if rules.client_auth.is_empty() {
@@ -60,7 +52,8 @@ impl Profile {
             }
         }
         self.check_response()?;
-        self.check_templates()
+        self.check_templates()?;
+        self.check_requests()
     }
 
     /// Validates the texts that may contain one placeholder, and those that may contain none.
@@ -69,16 +62,7 @@ impl Profile {
             template::check_placeholders(text, known)
                 .map_err(|why| format!("`{field}` is invalid: {why}"))
         };
-        for (name, environment) in &self.environments {
-            if let Some(audience) = &environment.audience {
-                let field = format!("environments.{name}.audience");
-                check(&field, audience, &[BASE_URL])?;
-            }
-            for (fact, text) in &environment.extra {
-                check(&format!("environments.{name}.extra.{fact}"), text, &[])?;
-            }
-        }
-        self.check_endpoints()?;
+        self.check_urls()?;
         for (kind, rules) in &self.grants {
             for (list, scopes) in [
                 ("default_scopes", &rules.default_scopes),
@@ -103,36 +87,6 @@ impl Profile {
         check(field, &admin.admin_consent_scope, &[SCOPES])
     }
 
-    fn check_endpoints(&self) -> Result<(), String> {
-        let endpoints = &self.endpoints;
-        for (name, endpoint) in [
-            ("token", Some(&endpoints.token)),
-            ("authorize", endpoints.authorize.as_ref()),
-            ("userinfo", endpoints.userinfo.as_ref()),
-            ("revoke", endpoints.revoke.as_ref()),
-        ] {
-            let Some(text) = endpoint else { continue };
-            template::check_placeholders(text, &[BASE_URL])
-                .map_err(|why| format!("`endpoints.{name}` is invalid: {why}"))?;
-            let path = match text.strip_prefix("{base_url}") {
-                Some(path) => path,
-                // Without a placeholder, the whole URL is known.
-                None if !text.contains('{') => {
-                    let parsed = crate::Url::parse(text);
-                    parsed.map_err(|e| format!("`endpoints.{name}`: {e}"))?;
-                    continue;
-                }
-                None => text,
-            };
-            if !path.is_empty() && !path.starts_with(['/', '?']) {
-                return Err(format!(
-                    "`endpoints.{name}` must begin with `{{base_url}}`, followed by `/`"
-                ));
-            }
-        }
-        Ok(())
-    }
-
     fn check_templates(&self) -> Result<(), String> {
         let fresh = |name: &str| ["exp", "iat", "jti", "nbf"].contains(&name);
         self.check_table("assertion.claims", &self.assertion.claims, |name| {
@@ -149,7 +103,7 @@ impl Profile {
             },
         )?;
         self.check_table("authorize.params", &self.authorize.params, |name| {
-            reject_authorize_param(name)
+            reject_authorize_param(name).or_else(|| renamed(&self.authorize.names, name))
         })?;
         if let Some(name) = self.authorize.keep.iter().find(|name| is_of_callback(name)) {
             return Err(format!(
@@ -161,6 +115,8 @@ impl Profile {
             self.check_table(&table, &rules.params, |name| {
                 if is_ours(name) {
                     Some("authenticates the app or spends a grant, so a profile can't set it")
+                } else if let Some(why) = renamed(&rules.names, name) {
+                    Some(why)
                 } else if !name.bytes().all(is_of_name) {
                     Some(OF_NAMES)
                 } else {
@@ -171,7 +127,7 @@ impl Profile {
         Ok(())
     }
 
-    fn check_table(
+    pub(super) fn check_table(
         &self,
         table: &str,
         entries: &BTreeMap<String, Templated>,
@@ -189,10 +145,21 @@ impl Profile {
     }
 }
 
-const OF_NAMES: &str = "must consist of letters, digits, `-`, `.` and `_`";
+/// Returns why a parameter can't be set if `names` has another name for it, or gives its name to a
+/// parameter of the protocol.
+fn renamed(names: &BTreeMap<String, String>, name: &str) -> Option<&'static str> {
+    if names.contains_key(name) {
+        return Some("is renamed in `names`, so set the new name");
+    }
+    let ours = names.iter().find(|(_, new)| *new == name);
+    ours.filter(|(old, _)| is_ours(old))
+        .map(|_| "is the name of a parameter that authenticates the app or spends a grant")
+}
+
+pub(super) const OF_NAMES: &str = "must consist of letters, digits, `-`, `.` and `_`";
 
 /// Returns whether a parameter's name may contain this byte (RFC 6749 appendix A).
-fn is_of_name(byte: u8) -> bool {
+pub(super) fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._".contains(&byte)
 }
 

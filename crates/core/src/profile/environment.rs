@@ -4,18 +4,24 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::http::BodyFormat;
+
 /// One deployment of a provider.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Environment {
-    /// The base URL of the endpoints. If absent, the setting `base_url` is required.
+    /// The base URL of the endpoints, as a template. If absent, the setting `base_url` is required.
     pub base_url: Option<String>,
-    /// The audience of `jwt-bearer` assertions, independent of the endpoint.
+    /// The audience of `jwt-bearer` assertions, independent of the endpoint, as a template.
     pub audience: Option<String>,
+    /// The issuer identifier of the authorization server, as a template: the default of the setting
+    /// `issuer`.
+    pub issuer: Option<String>,
     /// Who this deployment is for.
     pub about: String,
-    /// Facts about this deployment that every token has in `extra`, such as the API's base URL.
+    /// Facts about this deployment that every token has in `extra`, such as the API's base URL. They
+    /// are templates.
     pub extra: BTreeMap<String, String>,
 }
 
@@ -24,8 +30,11 @@ pub struct Environment {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Endpoints {
-    /// The token endpoint (RFC 6749 section 3.2).
-    pub token: String,
+    /// The token endpoint (RFC 6749 section 3.2). Only a profile whose assertions are access tokens
+    /// needs none.
+    pub token: Option<String>,
+    /// The endpoint for requests with a refresh token, if it is another one.
+    pub refresh: Option<String>,
     /// The authorization endpoint (RFC 6749 section 3.1).
     pub authorize: Option<String>,
     /// Whether authorization responses always contain the issuer in `iss`. The name is that of the
@@ -42,4 +51,7 @@ pub struct Endpoints {
     /// Whether a revocation request has only the token, without client authentication.
     #[serde(default)]
     pub revoke_without_client: bool,
+    /// How revocation requests encode their parameters. `form` by default.
+    #[serde(default)]
+    pub revoke_format: BodyFormat,
 }

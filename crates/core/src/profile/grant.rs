@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::Templated;
 use crate::ClientAuth;
+use crate::http::BodyFormat;
 
 /// The rules of one grant.
 #[derive(Clone, Debug, Deserialize)]
@@ -33,17 +34,53 @@ pub struct GrantRules {
     /// Whether the code exchange repeats `redirect_uri` (RFC 6749 section 4.1.3).
     #[serde(default)]
     pub send_redirect_uri: bool,
-    /// Whether an authorization without PKCE is rejected. Logins always use it.
+    /// Whether logins use PKCE (RFC 7636). `supported` by default.
     #[serde(default)]
-    pub pkce_required: bool,
+    pub pkce: PkceSupport,
+    /// How token requests encode their parameters. `form` by default.
+    #[serde(default)]
+    pub body: BodyFormat,
+    /// Headers of token requests, as templates. They may replace `Accept`. Those of the protocol
+    /// itself are rejected, such as `Authorization` and `Content-Type`.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Templated>,
+    /// What separates scopes in requests, in `{scopes}` and in responses. A space by default.
+    #[serde(default = "space")]
+    pub scope_separator: String,
+    /// Other names for parameters of token requests, such as `client_id = "client_key"`. `""` omits
+    /// `grant_type`, `scope` or `redirect_uri`.
+    #[serde(default)]
+    pub names: BTreeMap<String, String>,
+    /// Whether the grant has no client ID. The setting `client_id` is then rejected.
+    #[serde(default)]
+    pub without_client_id: bool,
     /// Settings that this grant requires, in addition to those of every provider.
     #[serde(default)]
     pub required: Vec<String>,
     /// Additional parameters of the token request, as templates.
     ///
     /// A parameter overrides one of the grant, such as a `grant_type` that only this vendor has. An
-    /// array becomes one parameter for each item. `client_*`, `assertion`, `code`, `code_verifier`
+    /// array becomes one parameter for each item. In a JSON body, numbers, booleans and arrays keep
+    /// their type. `client_*`, `assertion`, `code`, `code_verifier`
     /// and `refresh_token` are rejected.
     #[serde(default)]
     pub params: BTreeMap<String, Templated>,
+}
+
+/// Whether logins use PKCE (RFC 7636).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PkceSupport {
+    /// The vendor rejects an authorization without PKCE. Logins use it.
+    Required,
+    /// Logins use it.
+    #[default]
+    Supported,
+    /// The vendor rejects the parameters of PKCE, so logins don't send them.
+    Off,
+}
+
+fn space() -> String {
+    " ".to_owned()
 }

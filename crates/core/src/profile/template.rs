@@ -87,6 +87,29 @@ impl Templated {
     ) -> Result<(), String> {
         check(&self.0, &extra)
     }
+
+    /// Returns the settings that fill it.
+    pub(crate) fn settings(&self) -> Vec<String> {
+        let mut settings = Vec::new();
+        collect_settings(&self.0, &mut settings);
+        settings
+    }
+}
+
+fn collect_settings(value: &Value, settings: &mut Vec<String>) {
+    match value {
+        Value::String(text) => {
+            for part in parse(text).unwrap_or_default() {
+                if let Part::Placeholder(placeholder) = part {
+                    settings.push(placeholder.name.setting());
+                }
+            }
+        }
+        Value::Array(items) => items
+            .iter()
+            .for_each(|item| collect_settings(item, settings)),
+        _ => {}
+    }
 }
 
 fn check<'a>(
@@ -162,7 +185,10 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Part<'_>>, String> {
 }
 
 impl<'a> Part<'a> {
-    fn check<'b>(&self, mut extra: impl Iterator<Item = &'b String> + Clone) -> Result<(), String> {
+    pub(super) fn check<'b>(
+        &self,
+        mut extra: impl Iterator<Item = &'b String> + Clone,
+    ) -> Result<(), String> {
         match self {
             Self::Placeholder(Placeholder {
                 name: Name::Extra(name),
@@ -200,6 +226,15 @@ impl<'a> Placeholder<'a> {
         Ok(placeholder)
     }
 
+    /// Returns a placeholder without fallback and filters.
+    pub(super) fn plain(name: Name<'a>) -> Self {
+        Self {
+            name,
+            unset: Unset::Reject,
+            filters: "",
+        }
+    }
+
     /// Applies the filters to a value, from left to right.
     pub(crate) fn filtered(&self, value: String) -> String {
         let filters = self.filters.split('|').filter_map(filter);
@@ -223,6 +258,12 @@ impl<'a> Name<'a> {
         }
         let known: Vec<_> = NAMES.iter().map(|(name, _)| (*name).to_owned()).collect();
         Err(unknown(word, &known))
+    }
+
+    /// Returns the name as it is written.
+    pub(super) fn word(self) -> String {
+        let found = NAMES.iter().find(|(_, name)| *name == self);
+        found.map_or_else(|| self.setting(), |(word, _)| (*word).to_owned())
     }
 
     /// Returns the setting that provides the value.

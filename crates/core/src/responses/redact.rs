@@ -77,13 +77,23 @@ const RFC_WORDS: &[&str] = &[
 
 impl Redactor {
     pub(crate) fn of(request: &Request, app: App<'_>) -> Self {
-        let is_param = |name: &str| {
-            let mut grants = app.profile.grants.values();
-            grants.any(|rules| rules.params.contains_key(name))
+        let is_public = |name: &str| {
+            let grants = app.profile.grants.values();
+            let renamed: Vec<_> = grants
+                .clone()
+                .flat_map(|rules| &rules.names)
+                .filter(|(_, new)| *new == name)
+                .collect();
+            let is_param = grants.clone().any(|rules| rules.params.contains_key(name));
+            let is_plain = |(old, _): &(&String, &String)| PLAIN.contains(&old.as_str());
+            match renamed.as_slice() {
+                [] => is_param || PLAIN.contains(&name),
+                renamed => renamed.iter().all(is_plain),
+            }
         };
         let own = app.profile.errors.iter();
         Self::new(
-            sent(request, is_param).chain(configured(app)).collect(),
+            sent(request, is_public).chain(configured(app)).collect(),
             own.filter_map(|row| row.error.clone()).collect(),
         )
     }
@@ -213,7 +223,7 @@ enum Piece {
 
 /// Returns the secrets that a request contains: in fields, and in `Authorization`.
 ///
-/// `is_public` selects the fields that a profile adds, which never contain a secret.
+/// `is_public` selects the fields that never contain a secret.
 fn sent<'a>(
     request: &'a Request,
     is_public: impl Fn(&str) -> bool + 'a,
@@ -221,7 +231,7 @@ fn sent<'a>(
     let fields = request.form().into_iter().flat_map(move |form| {
         let secret = form
             .names()
-            .filter(|name| !PLAIN.contains(name) && !is_public(name))
+            .filter(|name| !is_public(name))
             .collect::<Vec<_>>();
         secret
             .into_iter()
@@ -349,7 +359,7 @@ mod tests {
         let request =
             Request::post(url, form).with_header("Authorization", "Basic c2VjcmV0".into());
         let redactor = Redactor::new(
-            sent(&request, |name| name == "resource").collect(),
+            sent(&request, |name| name == "resource" || PLAIN.contains(&name)).collect(),
             Vec::new(),
         );
         let jwt = format!("eyJ{}.{}.x", "a".repeat(30), "b".repeat(30));

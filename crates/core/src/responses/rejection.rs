@@ -38,7 +38,7 @@ impl ResponseReader<'_> {
 
     fn redirected(&self) -> Error {
         // The URLs of other endpoints derive from the base URL.
-        let setting = match self.asked == self.connection.token_url() {
+        let setting = match Some(self.asked) == self.connection.token_url() {
             true => "token_url",
             false => "base_url",
         };

@@ -136,12 +136,15 @@ fn endpoint_and_audience_are_separate_settings() {
             .chain([("base_url", "https://127.0.0.1:8443/")]),
     )
     .unwrap();
-    assert_eq!(moved.token_url().as_str(), "https://127.0.0.1:8443/token");
+    assert_eq!(
+        moved.token_url().unwrap().as_str(),
+        "https://127.0.0.1:8443/token"
+    );
     assert_eq!(moved.audience(), Some("demo.acme.example"));
     let other = try_connection(APP.into_iter().chain([("audience", "other")])).unwrap();
     assert_eq!(other.audience(), Some("other"));
     assert_eq!(
-        other.token_url().as_str(),
+        other.token_url().unwrap().as_str(),
         "https://demo.acme.example/token"
     );
 }
@@ -153,7 +156,7 @@ fn an_environment_without_a_base_url_requires_the_setting() {
     assert_eq!(error.setting_name(), Some("base_url"));
     let own = try_connection(own.chain([("base_url", "https://acme.my.example/site")])).unwrap();
     assert_eq!(
-        own.token_url().as_str(),
+        own.token_url().unwrap().as_str(),
         "https://acme.my.example/site/token"
     );
     assert_eq!(own.audience(), Some("https://acme.my.example/site"));

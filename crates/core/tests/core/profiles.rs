@@ -34,12 +34,17 @@ fn unknown_placeholders_are_rejected_in_every_field() {
         (
             "environments.production.base_url",
             "https://login.acme.example",
-            "https://login.acme.example/{extra.tenant}",
+            "https://login.acme.example/{extra.tenan}",
+        ),
+        (
+            "environments.production.base_url",
+            "https://login.acme.example",
+            "{base_url}/x",
         ),
         (
             "environments.production.audience",
             "{base_url}/\"",
-            "{extra.tenant}/x\"",
+            "{subject}/x\"",
         ),
         (
             "environments.production.audience",
@@ -69,7 +74,7 @@ fn unknown_placeholders_are_rejected_in_every_field() {
         (
             "endpoints.authorize",
             "{base_url}/authorize",
-            "{base_url}/{extra.tenant}",
+            "{base_url}/{extra.tenant?}",
         ),
         (
             "endpoints.userinfo",
@@ -107,7 +112,7 @@ fn unknown_placeholders_are_rejected_in_every_field() {
         (
             "environments.production.extra.api_base",
             "[endpoints]",
-            "extra.api_base = \"{base_url}/api\"\n[endpoints]",
+            "extra.api_base = \"{base_url}/{scopes}\"\n[endpoints]",
         ),
     ] {
         let text = ACME.replacen(from, to, 1);
@@ -180,7 +185,10 @@ fn trailing_slashes_of_a_base_url_are_removed() {
         }
         let connection =
             Connection::new("mine", &settings, countersign_core::from_profile(profile)).unwrap();
-        assert_eq!(connection.token_url().as_str(), format!("{base}/token"));
+        assert_eq!(
+            connection.token_url().unwrap().as_str(),
+            format!("{base}/token")
+        );
         assert_eq!(
             connection.userinfo_url().unwrap().as_str(),
             format!("{base}/userinfo")

@@ -40,7 +40,7 @@ impl Shown {
             ("scopes", Some(scopes)),
             ("redirect_uri", url(&client.redirect_uri)),
             ("base_url", url(&endpoints.base_url)),
-            ("token_url", Some(endpoints.token_url.to_string())),
+            ("token_url", url(&endpoints.token_url)),
             ("userinfo_url", url(&endpoints.userinfo_url)),
         ];
         let texts = texts.map(|(name, text)| Some((name.to_owned(), text?)));

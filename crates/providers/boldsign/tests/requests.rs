@@ -11,7 +11,7 @@ mod key;
 #[path = "../../../../tests/providers/requests.rs"]
 mod requests;
 
-use countersign_core::profile::Rotation;
+use countersign_core::profile::{PkceSupport, Rotation};
 use countersign_core::{
     BasicEncoding, Connection, ErrorKind, Grant, GrantKind, Login, Settings, TokenTypeHint,
     Verdict, revocation_request,
@@ -115,7 +115,7 @@ fn each_region_has_its_hosts() {
     ] {
         let connection = boldsign(&[("environment", region)]);
         assert_eq!(
-            connection.token_url().as_str(),
+            connection.token_url().unwrap().as_str(),
             format!("{account}/connect/token")
         );
         assert_eq!(
@@ -264,7 +264,7 @@ fn the_profile_describes_refresh_tokens() {
     );
     let login = &profile.grants[&GrantKind::AuthorizationCode];
     assert_eq!(login.refresh_scopes, ["offline_access"]);
-    assert!(login.pkce_required);
+    assert_eq!(login.pkce, PkceSupport::Required);
     assert_eq!(connection.scopes(), login.default_scopes);
 }
 

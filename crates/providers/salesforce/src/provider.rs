@@ -106,7 +106,8 @@ fn check_subject(app: App<'_>) -> Result<(), Error> {
 }
 
 fn check_client_credentials(app: App<'_>) -> Result<(), Error> {
-    let host = app.endpoints.token_url.host().to_ascii_lowercase();
+    let host = app.endpoints.token_url.as_ref().map(|url| url.host());
+    let host = host.unwrap_or_default().to_ascii_lowercase();
     let is_common = matches!(
         host.as_str(),
         "login.salesforce.com" | "test.salesforce.com"

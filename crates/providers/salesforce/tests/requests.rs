@@ -275,7 +275,7 @@ fn every_endpoint_starts_with_the_sites_path() {
         ("grant", "authorization-code"),
     ]);
     assert_eq!(
-        connection.token_url().as_str(),
+        connection.token_url().unwrap().as_str(),
         format!("{SITE}/services/oauth2/token")
     );
     let revocation = revocation_request(

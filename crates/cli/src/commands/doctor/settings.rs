@@ -175,7 +175,8 @@ impl Facts<'_> {
         }
         let connection = self.connection?;
         let audience = connection.audience().unwrap_or_default();
-        let host = connection.token_url().host();
+        let token_url = connection.token_url();
+        let host = token_url.map_or("", Url::host);
         if host.contains(".sandbox.my.salesforce.com") && audience == "https://login.salesforce.com"
         {
             return Some(Check::warn(
@@ -184,10 +185,10 @@ impl Facts<'_> {
                 "set environment to \"my-domain\", or to \"sandbox\" with this base_url",
             ));
         }
-        let mut detail = format!(
-            "{chosen}, token endpoint {}",
-            connection.token_url().origin()
-        );
+        let mut detail = match token_url {
+            Some(url) => format!("{chosen}, token endpoint {}", url.origin()),
+            None => format!("{chosen}, no token endpoint"),
+        };
         if connection.grant() == GrantKind::JwtBearer && !audience.is_empty() {
             detail.push_str(&format!(", audience {audience}"));
         }

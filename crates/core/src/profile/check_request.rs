@@ -1,0 +1,274 @@
+//! Validates what a profile says about requests: URLs, headers, names of parameters, and how an
+//! assertion is sent.
+
+use std::collections::BTreeMap;
+
+use super::check::{OF_NAMES, is_of_name};
+use super::url_template::{Kind, UrlTemplate};
+use super::{Profile, SentAs, Templated};
+use crate::http::BodyFormat;
+use crate::nearest::nearest;
+use crate::{ClientAuth, GrantKind};
+
+/// The parameters of token requests that have other names at some vendors.
+pub(crate) const TOKEN_NAMES: &[&str] = &[
+    "assertion",
+    "client_assertion",
+    "client_assertion_type",
+    "client_id",
+    "client_secret",
+    "code",
+    "code_verifier",
+    "grant_type",
+    "redirect_uri",
+    "refresh_token",
+    "scope",
+];
+
+/// The parameters of authorization requests that have other names at some vendors. A callback
+/// repeats `state`, and an ID token `nonce`, so these can't be renamed.
+const AUTHORIZE_NAMES: &[&str] = &[
+    "client_id",
+    "code_challenge",
+    "code_challenge_method",
+    "redirect_uri",
+    "response_type",
+    "scope",
+];
+
+/// The parameters that can be omitted.
+const OPTIONAL: &[&str] = &["grant_type", "redirect_uri", "response_type", "scope"];
+
+impl Profile {
+    pub(super) fn check_urls(&self) -> Result<(), String> {
+        let check = |field: String, text: Option<&String>, kind| {
+            let Some(text) = text else { return Ok(()) };
+            let template = UrlTemplate {
+                field: &field,
+                text,
+            };
+            template
+                .check(kind, self)
+                .map_err(|why| format!("`{field}` is invalid: {why}"))
+        };
+        for (name, environment) in &self.environments {
+            let field = |field: &str| format!("environments.{name}.{field}");
+            let base_url = environment.base_url.as_ref();
+            check(field("base_url"), base_url, Kind::BaseUrl)?;
+            check(field("audience"), environment.audience.as_ref(), Kind::Any)?;
+            check(field("issuer"), environment.issuer.as_ref(), Kind::Any)?;
+            for (fact, text) in &environment.extra {
+                check(field(&format!("extra.{fact}")), Some(text), Kind::Any)?;
+            }
+        }
+        let endpoints = &self.endpoints;
+        for (name, endpoint) in [
+            ("token", &endpoints.token),
+            ("refresh", &endpoints.refresh),
+            ("authorize", &endpoints.authorize),
+            ("userinfo", &endpoints.userinfo),
+            ("revoke", &endpoints.revoke),
+        ] {
+            check(format!("endpoints.{name}"), endpoint.as_ref(), Kind::Url)?;
+        }
+        Ok(())
+    }
+
+    /// Validates the rules of requests against each other.
+    pub(super) fn check_requests(&self) -> Result<(), String> {
+        self.check_endpoints()?;
+        self.check_sent_as()?;
+        check_names("authorize.names", &self.authorize.names, AUTHORIZE_NAMES)?;
+        for (kind, rules) in &self.grants {
+            let field = |field: &str| format!("grants.{kind}.{field}");
+            check_names(&field("names"), &rules.names, TOKEN_NAMES)?;
+            self.check_headers(&field("headers"), &rules.headers)?;
+            check_separator(&rules.scope_separator)
+                .map_err(|why| format!("`{}` {why}", field("scope_separator")))?;
+            if rules.without_client_id {
+                let allowed = [ClientAuth::None, ClientAuth::Post];
+                let needs_id = rules
+                    .client_auth
+                    .iter()
+                    .find(|auth| !allowed.contains(auth));
+                if let Some(auth) = needs_id {
+                    return Err(format!(
+                        "`{}` is true, but client_auth {auth} needs a client ID: remove one of them",
+                        field("without_client_id")
+                    ));
+                }
+                if rules.names.contains_key("client_id") {
+                    return Err(format!(
+                        "`{}` renames `client_id`, but `without_client_id` is true: remove one of them",
+                        field("names")
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_endpoints(&self) -> Result<(), String> {
+        let endpoints = &self.endpoints;
+        let makes_requests = |kind: &GrantKind| {
+            *kind != GrantKind::JwtBearer || self.assertion.sent_as != SentAs::AccessToken
+        };
+        if let Some(kind) = self.grants.keys().find(|kind| makes_requests(kind))
+            && endpoints.token.is_none()
+        {
+            return Err(format!(
+                "`endpoints.token` is missing for grant {kind}: add the URL of the token endpoint"
+            ));
+        }
+        if endpoints.revoke.is_none() && endpoints.revoke_format != BodyFormat::Form {
+            return Err(
+                "`endpoints.revoke_format` is set, but `endpoints.revoke` is missing".into(),
+            );
+        }
+        Ok(())
+    }
+
+    /// Validates that some grant sends assertions in the way of `assertion.as`.
+    fn check_sent_as(&self) -> Result<(), String> {
+        let sent_as = self.assertion.sent_as;
+        let by_grant = self.grants.get(&GrantKind::JwtBearer);
+        let by_client = |auth: ClientAuth| {
+            let mut grants = self.grants.values();
+            grants.any(|rules| rules.client_auth.contains(&auth))
+        };
+        let why = match sent_as {
+            SentAs::Assertion => return Ok(()),
+            SentAs::ClientSecret if by_grant.is_some() => {
+                "grant jwt-bearer sends its assertion as `assertion`: remove that grant"
+            }
+            SentAs::ClientSecret if by_client(ClientAuth::ClientSecretJwt) => {
+                "client_auth client_secret_jwt has a secret: remove it"
+            }
+            SentAs::ClientSecret if !by_client(ClientAuth::PrivateKeyJwt) => {
+                "no grant has client_auth private_key_jwt, which signs it: add it"
+            }
+            SentAs::ClientSecret => return Ok(()),
+            SentAs::AuthorizationHeader | SentAs::AccessToken => match by_grant {
+                None => "the profile has no grant jwt-bearer, which signs it: add it",
+                Some(rules) if rules.client_auth != [ClientAuth::None] => {
+                    "the assertion is all that authenticates: set `grants.jwt-bearer.client_auth = [\"none\"]`"
+                }
+                Some(rules)
+                    if sent_as == SentAs::AccessToken
+                        && !(rules.params.is_empty() && rules.headers.is_empty()) =>
+                {
+                    "`grants.jwt-bearer` has `params` or `headers`, and no request is made: remove them"
+                }
+                Some(_) => return Ok(()),
+            },
+        };
+        let word = sent_as.as_str();
+        Err(format!("`assertion.as` is {word}, but {why}"))
+    }
+
+    fn check_headers(
+        &self,
+        table: &str,
+        headers: &BTreeMap<String, Templated>,
+    ) -> Result<(), String> {
+        for (name, value) in headers {
+            let mut others = headers.keys().filter(|other| *other != name);
+            if others.any(|other| other.eq_ignore_ascii_case(name)) {
+                return Err(format!("`{table}.{name}` is there twice"));
+            }
+            match &value.0 {
+                serde_json::Value::Array(_) => {
+                    return Err(format!("`{table}.{name}` must be one text, not an array"));
+                }
+                // Placeholders are visible ASCII themselves.
+                serde_json::Value::String(text) if !is_header_value(text) => {
+                    return Err(format!(
+                        "`{table}.{name}` must consist of visible ASCII characters and spaces"
+                    ));
+                }
+                _ => {}
+            }
+        }
+        self.check_table(table, headers, reject_header)
+    }
+}
+
+/// Returns whether a text can be the value of a header (RFC 9110 section 5.5).
+pub(crate) fn is_header_value(text: &str) -> bool {
+    text.bytes().all(|b| (0x20..0x7f).contains(&b)) && text.trim() == text
+}
+
+/// Returns why a profile can't set a header, or `None` if it can.
+fn reject_header(name: &str) -> Option<&'static str> {
+    // RFC 9110 section 5.6.2.
+    let of_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    if name.is_empty() || !name.bytes().all(of_token) {
+        return Some("is not the name of a header");
+    }
+    match name.to_ascii_lowercase().as_str() {
+        "authorization" => Some("is set by `client_auth` and `assertion.as`"),
+        "content-type" => Some("is set by `body`"),
+        "content-length" | "host" | "accept-encoding" | "expect" => {
+            Some("is set for each request by the transport")
+        }
+        "cookie" => Some("would belong to a browser's session"),
+        // RFC 9110 section 7.6.1.
+        "connection"
+        | "keep-alive"
+        | "proxy-authenticate"
+        | "proxy-authorization"
+        | "proxy-connection"
+        | "te"
+        | "trailer"
+        | "transfer-encoding"
+        | "upgrade" => Some("is about the connection, not the request"),
+        _ => None,
+    }
+}
+
+fn check_names(
+    table: &str,
+    names: &BTreeMap<String, String>,
+    known: &[&str],
+) -> Result<(), String> {
+    for (name, new) in names {
+        if !known.contains(&name.as_str()) {
+            let meant = match nearest(name, known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("expected one of {}", known.join(", ")),
+            };
+            return Err(format!(
+                "`{table}.{name}` is not a parameter that can be renamed; {meant}"
+            ));
+        }
+        if new.is_empty() {
+            if OPTIONAL.contains(&name.as_str()) {
+                continue;
+            }
+            return Err(format!(
+                "`{table}.{name}` is empty, but this parameter can't be omitted"
+            ));
+        }
+        // Some vendors' names have brackets, such as `user[scope]`.
+        if !new.bytes().all(|b| is_of_name(b) || b"[]".contains(&b)) {
+            return Err(format!("`{table}.{name}` {OF_NAMES}"));
+        }
+        let mut others = names.iter().filter(|(other, _)| *other != name);
+        let taken = others.any(|(_, other)| other == new)
+            || (known.contains(&new.as_str()) && !names.contains_key(new) && name != new);
+        if taken {
+            return Err(format!(
+                "`{table}.{name}` is `{new}`, which is the name of another parameter"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn check_separator(separator: &str) -> Result<(), &'static str> {
+    let allowed = |b: u8| b == b' ' || (b.is_ascii_punctuation() && b != b'"' && b != b'\\');
+    match !separator.is_empty() && separator.bytes().all(allowed) {
+        true => Ok(()),
+        false => Err("must be a space or punctuation, such as \",\""),
+    }
+}
