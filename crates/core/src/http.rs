@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -384,6 +385,16 @@ impl Response {
     /// Returns the time of the response by the server's `Date`, in seconds since 1970.
     pub(crate) fn date(&self) -> Option<i64> {
         self.header("date").and_then(crate::parse_http_date)
+    }
+
+    /// Returns for how long the response may be cached: `max-age` of `Cache-Control` (RFC 9111
+    /// section 5.2.2.1).
+    pub(crate) fn max_age(&self) -> Option<Duration> {
+        let directives = self.header("cache-control")?.split(',');
+        let mut pairs = directives.filter_map(|directive| directive.split_once('='));
+        let (_, seconds) = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("max-age"))?;
+        let seconds = seconds.trim().trim_matches('"').parse().ok()?;
+        Some(Duration::from_secs(seconds))
     }
 
     /// Returns whether the content type is that of a form.

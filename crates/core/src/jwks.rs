@@ -302,15 +302,10 @@ fn since(then: Moment, now: Moment) -> Duration {
     Duration::from_millis(boot.max(wall))
 }
 
-/// Returns `max-age` of `Cache-Control` (RFC 9111 section 5.2.2.1), limited to [`LIFETIMES`].
+/// Returns the lifetime of the response, limited to [`LIFETIMES`].
 fn lifetime(response: &Response) -> Duration {
-    let directives = response.header("cache-control").unwrap_or_default();
-    let seconds = directives.split(',').find_map(|directive| {
-        let (name, value) = directive.split_once('=')?;
-        let is_it = name.trim().eq_ignore_ascii_case("max-age");
-        is_it.then(|| value.trim().trim_matches('"').parse::<u64>().ok())?
-    });
-    seconds
-        .map_or(DEFAULT_LIFETIME, Duration::from_secs)
+    response
+        .max_age()
+        .unwrap_or(DEFAULT_LIFETIME)
         .clamp(*LIFETIMES.start(), *LIFETIMES.end())
 }
