@@ -2,10 +2,15 @@
 //! Discovery).
 
 mod metadata;
+mod resource;
 
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
 pub use self::metadata::ServerMetadata;
+pub use self::resource::{ResourceMetadata, discover_resource};
 use crate::responses::explain_plain_get;
 use crate::{Clock, Error, ErrorKind, Request, Response, Transport, Url, Verdict};
 
@@ -122,9 +127,26 @@ fn read(
     clock: &dyn Clock,
 ) -> Result<ServerMetadata, Error> {
     if response.status != 200 {
-        return Err(explain_plain_get(url, response, clock.now()).in_context(metadata_of(issuer)));
+        return Err(unavailable(url, response, clock).in_context(metadata_of(issuer)));
     }
     ServerMetadata::from_json(issuer, &response.body)
+}
+
+/// Returns the error for an address without a document.
+fn unavailable(url: &Url, response: &Response, clock: &dyn Clock) -> Error {
+    explain_plain_get(url, response, clock.now())
+}
+
+/// Reads the metadata document of `owner`, an issuer or a resource.
+fn read_json<T: DeserializeOwned>(owner: &str, body: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(body).map_err(|error| {
+        let why = match error.classify() {
+            Category::Data => format!("it is not metadata: {error}"),
+            _ => "it is not JSON".to_owned(),
+        };
+        let message = format!("the metadata of {owner} can't be read: {why}");
+        Error::new(ErrorKind::Unreadable, message)
+    })
 }
 
 /// Whether the metadata may be at another address: there is nothing to read at this one.

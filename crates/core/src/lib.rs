@@ -123,8 +123,8 @@ pub use crate::connection::Connection;
 #[doc(hidden)]
 pub use crate::connection::label;
 pub use crate::date::parse_http_date;
+pub use crate::discovery::{ResourceMetadata, ServerMetadata, discover, discover_resource};
 pub use crate::dry_run::{DryRun, UnsignedAssertion, dry_run, dry_run_login};
-pub use crate::discovery::{ServerMetadata, discover};
 pub use crate::error::{Error, ErrorKind, Verdict};
 pub use crate::form::Form;
 pub use crate::grant::{Grant, TokenTypeHint};

@@ -28,6 +28,7 @@ pub(crate) use self::resource::{explain_plain_get, read_resource_document};
 pub use self::revocation::read_revocation_response;
 pub(crate) use self::salvage::salvage;
 use self::server_error::ServerError;
+pub(crate) use self::server_error::challenge_parameters;
 use crate::profile::{ResponseRules, Rotation};
 use crate::{
     Connection, Error, ErrorKind, Grant, Moment, Request, Response, SendError, TokenResponse, Url,

@@ -222,6 +222,12 @@ impl Url {
         &self.text[..self.authority.1]
     }
 
+    /// Returns the URL up to its query.
+    pub(crate) fn without_query(&self) -> &str {
+        let end = self.text.find('?').unwrap_or(self.text.len());
+        &self.text[..end]
+    }
+
     /// Returns the path, at least `/`.
     ///
     /// # Example

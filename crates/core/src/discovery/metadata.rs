@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::read_json;
 use crate::{ClientAuth, Error, ErrorKind, Url};
 
 /// The metadata of an authorization server (RFC 8414 section 2, OpenID Connect Discovery section 3).
@@ -85,16 +86,7 @@ impl ServerMetadata {
     /// - [`ErrorKind::Verification`]: the document is of another issuer, or names an endpoint that
     ///   is neither https nor on the issuer's own loopback address.
     pub fn from_json(issuer: &str, body: &[u8]) -> Result<Self, Error> {
-        let document: Document = serde_json::from_slice(body).map_err(|error| {
-            let why = match error.classify() {
-                serde_json::error::Category::Data => format!("it is not metadata: {error}"),
-                _ => "it is not JSON".to_owned(),
-            };
-            Error::new(
-                ErrorKind::Unreadable,
-                format!("the metadata of {issuer} can't be read: {why}"),
-            )
-        })?;
+        let document: Document = read_json(issuer, body)?;
         if document.issuer != issuer {
             return Err(other_issuer(issuer, &document.issuer));
         }

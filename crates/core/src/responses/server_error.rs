@@ -309,7 +309,7 @@ fn code_in(name: &str, value: &Value, status: u16) -> Option<String> {
 }
 
 /// Parses the parameters of the challenges in a `WWW-Authenticate` header (RFC 9110 section 11.2).
-fn challenge_parameters(header: &str) -> Vec<(&str, String)> {
+pub(crate) fn challenge_parameters(header: &str) -> Vec<(&str, String)> {
     let mut parameters = Vec::new();
     let mut rest = header;
     while let Some((before, after)) = rest.split_once('=') {

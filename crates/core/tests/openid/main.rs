@@ -12,6 +12,7 @@ mod id_token;
 mod openssl;
 mod pkce;
 mod remote;
+mod resource;
 
 use std::sync::LazyLock;
 

@@ -1,0 +1,113 @@
+//! Protected resources, whose metadata names their authorization servers.
+
+use countersign_core::testing::{MockTransport, NOW};
+use countersign_core::{
+    Error, ErrorKind, ManualClock, ResourceMetadata, Response, SendError, Verdict,
+    discover_resource,
+};
+use serde_json::{Value, json};
+
+const ORIGIN: &str = "https://mcp.acme.example";
+const RESOURCE: &str = "https://mcp.acme.example/v1";
+
+fn document(resource: &str) -> Value {
+    json!({ "resource": resource, "authorization_servers": ["https://login.acme.example"] })
+}
+
+fn found(document: &Value) -> Result<Response, SendError> {
+    Ok(Response::new(200, [], document.to_string()))
+}
+
+fn missing() -> Result<Response, SendError> {
+    Ok(Response::new(404, [], ""))
+}
+
+fn challenge(challenge: &str) -> Result<Response, SendError> {
+    Ok(Response::new(401, [("WWW-Authenticate", challenge)], ""))
+}
+
+/// Returns the outcome and the addresses that were requested.
+fn discovered(
+    responses: impl IntoIterator<Item = Result<Response, SendError>>,
+) -> (Result<ResourceMetadata, Error>, Vec<String>) {
+    let transport = MockTransport::new(responses);
+    let outcome = discover_resource(RESOURCE, &*transport, &ManualClock::at(NOW));
+    let urls = transport.requests();
+    let urls = urls.iter().map(|request| request.url().to_string());
+    (outcome, urls.collect())
+}
+
+#[test]
+fn the_well_known_address_comes_before_the_path() {
+    let (outcome, urls) = discovered([found(&document(RESOURCE))]);
+    let servers = outcome.unwrap().authorization_servers;
+    assert_eq!(servers, ["https://login.acme.example"]);
+    assert_eq!(
+        urls,
+        [format!("{ORIGIN}/.well-known/oauth-protected-resource/v1")]
+    );
+}
+
+#[test]
+fn a_resource_can_name_the_address_in_its_challenge() {
+    for text in [
+        r#"Bearer resource_metadata="https://mcp.acme.example/meta""#,
+        r#"Bearer realm="x, resource_metadata=no", error="invalid_token", resource_metadata="https://mcp.acme.example/\meta""#,
+        "bearer RESOURCE_METADATA=https://mcp.acme.example/meta, scope=a",
+    ] {
+        let responses = [
+            missing(),
+            missing(),
+            challenge(text),
+            found(&document(RESOURCE)),
+        ];
+        let (outcome, urls) = discovered(responses);
+        assert!(outcome.is_ok(), "{text}: {outcome:?}");
+        assert_eq!(urls[2..], [RESOURCE.to_owned(), format!("{ORIGIN}/meta")]);
+    }
+}
+
+#[test]
+fn another_resource_or_origin_is_rejected() {
+    for other in [
+        "https://evil.example/v1",
+        "https://mcp.acme.example",
+        "https://mcp.acme.example/v1/",
+    ] {
+        let error = discovered([found(&document(other))]).0.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Verification, "{other}");
+        assert_eq!(error.setting_name(), Some("resource"), "{other}");
+    }
+    for address in [
+        "https://evil.example/meta",
+        "http://mcp.acme.example/meta",
+        "https://mcp.acme.example:8443/meta",
+        "/meta",
+    ] {
+        let text = format!("Bearer resource_metadata=\"{address}\"");
+        let (outcome, urls) = discovered([missing(), missing(), challenge(&text)]);
+        let error = outcome.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Verification, "{address}: {error}");
+        assert_eq!(urls.len(), 3, "{address}: nothing more is requested");
+    }
+}
+
+#[test]
+fn a_resource_without_metadata_is_a_setting_to_fix() {
+    for last in [
+        missing(),
+        challenge("Bearer"),
+        challenge(r#"Bearer resource_metadata="unterminated"#),
+        Ok(Response::new(200, [], "hello")),
+    ] {
+        let error = discovered([missing(), missing(), last]).0.unwrap_err();
+        assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error}");
+        assert_eq!(error.setting_name(), Some("resource"));
+    }
+    let nobody = json!({ "resource": RESOURCE });
+    let error = discovered([found(&nobody)]).0.unwrap_err();
+    assert!(
+        error.message().contains("no authorization server"),
+        "{error}"
+    );
+}
