@@ -19,6 +19,7 @@ pub(crate) mod leases;
 mod login;
 mod login_needed;
 mod login_result;
+mod metadata;
 mod persistence;
 mod record;
 mod refresh;
@@ -50,6 +51,7 @@ pub use self::fresh::{Cached, Fresh};
 pub use self::history::{Event, What};
 pub use self::inspect::{EndedGrant, PendingAttempt, RecordSummary, ServerRest};
 use self::leases::Leases;
+use self::metadata::Metadata;
 use self::persistence::Persistence;
 pub(crate) use self::record::guessed_lifetime;
 pub use self::seed::SpentSeeds;
@@ -108,6 +110,7 @@ pub struct Client(Arc<Inner>);
 struct Inner {
     connection: Arc<Connection>,
     credentials: Credentials,
+    metadata: Metadata,
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,

@@ -1,5 +1,6 @@
 //! The validated settings of one app at one provider.
 
+mod discovered;
 mod endpoints;
 mod identity;
 mod live;
@@ -17,7 +18,8 @@ use crate::jws::Backend;
 use crate::profile::GrantRules;
 use crate::{
     App, BasicEncoding, ClientAuth, ClientIdentity, Endpoints, Error, GrantKind, GrantPolicy,
-    KeyRing, Network, Profile, Provider, Registry, Settings, Signer, StoreSetting, Url,
+    KeyRing, Network, Profile, Provider, Registry, ServerMetadata, Settings, Signer, StoreSetting,
+    Url,
 };
 
 /// The settings of one app at one provider, validated.
@@ -59,6 +61,8 @@ pub struct Connection {
     store: StoreSetting,
     store_create: bool,
     store_key: Option<KeyRing>,
+    /// The metadata that endpoints come from.
+    metadata: Option<Arc<ServerMetadata>>,
     /// The settings it was built from, if some of them came from files.
     origin: Option<Arc<Origin>>,
 }

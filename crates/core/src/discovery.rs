@@ -107,7 +107,7 @@ fn metadata_urls(issuer: &Url) -> Vec<Url> {
         .collect()
 }
 
-fn parse_issuer(issuer: &str) -> Result<Url, Error> {
+pub(crate) fn parse_issuer(issuer: &str) -> Result<Url, Error> {
     let url = Url::parse(issuer).map_err(|error| error.with_setting("issuer"))?;
     if issuer.contains('?') {
         let message = format!(
@@ -178,8 +178,10 @@ fn metadata_of(issuer: &str) -> String {
 }
 
 fn lifetime(response: &Response) -> Duration {
-    response
-        .max_age()
-        .unwrap_or(DEFAULT_LIFETIME)
-        .clamp(*LIFETIMES.start(), *LIFETIMES.end())
+    limited(response.max_age().unwrap_or(DEFAULT_LIFETIME))
+}
+
+/// Limits a lifetime to [`LIFETIMES`].
+pub(crate) fn limited(lifetime: Duration) -> Duration {
+    lifetime.clamp(*LIFETIMES.start(), *LIFETIMES.end())
 }

@@ -161,7 +161,12 @@ pub struct Profile {
     pub documentation: String,
     /// The deployments, by the value of the setting `environment`.
     pub environments: BTreeMap<String, Environment>,
+    /// Whether the endpoints come from the metadata of the issuer (RFC 8414, OpenID Connect
+    /// Discovery). Those in `endpoints` override it.
+    #[serde(default)]
+    pub discovery: bool,
     /// The URLs of the token service.
+    #[serde(default)]
     pub endpoints: Endpoints,
     /// The supported grants, by the value of the setting `grant`.
     pub grants: BTreeMap<GrantKind, GrantRules>,

@@ -9,6 +9,7 @@ use super::credentials::Credentials;
 use super::failpoint::Failpoints;
 use super::fresh::Cache;
 use super::leases::Leases;
+use super::metadata::Metadata;
 use super::persistence::Persistence;
 use super::seed::SpentSeeds;
 use super::single_flight::SingleFlight;
@@ -391,6 +392,7 @@ impl ClientBuilder {
             asks_for: connection.request_fingerprint().ok(),
             connection,
             credentials,
+            metadata: Metadata::default(),
             skew_s: AtomicI64::new(0),
             single_flight: SingleFlight::default(),
             shown: Cache::default(),

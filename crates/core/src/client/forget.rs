@@ -206,7 +206,10 @@ impl Inner {
 
     fn revoke(&self, token: &Secret, hint: TokenTypeHint) -> Result<Revocation, Error> {
         let now = self.clock.now();
-        let connection = self.credentials.current();
+        let connection = match self.resolved() {
+            Ok(connection) => connection,
+            Err(error) => return Ok(Revocation::Failed(error.in_context("revocation"))),
+        };
         let request = revocation_request(&connection, token, hint, now, self.random.as_ref())?;
         let Some(request) = request else {
             return Ok(Revocation::NotOffered);

@@ -154,6 +154,20 @@ impl RecordSummary {
         crate::SealedStore::is_sealed(value)
     }
 
+    /// Returns whether a value is no record but the metadata of an authorization server, which
+    /// clients with discovery keep in the same store.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::RecordSummary;
+    ///
+    /// assert!(!RecordSummary::is_metadata(br#"{"format":1}"#));
+    /// ```
+    pub fn is_metadata(value: &[u8]) -> bool {
+        super::metadata::is_metadata(value)
+    }
+
     /// Returns the name of the connection that wrote the record.
     pub fn connection(&self) -> &str {
         &self.connection

@@ -37,7 +37,13 @@ impl Client {
             )
         };
         let redirect_uri = redirect_uri.or(own).ok_or_else(missing)?;
-        Login::start(connection, redirect_uri, self.0.random.as_ref())
+        if !connection.needs_metadata() {
+            return Login::start(connection, redirect_uri, self.0.random.as_ref());
+        }
+        let redirect_uri = redirect_uri.to_owned();
+        Inner::bounded(&self.0, "the login", move |inner| {
+            Login::start(&*inner.resolved()?, &redirect_uri, inner.random.as_ref())
+        })
     }
 
     /// Completes a login: validates the callback, exchanges the code once, and stores the tokens.

@@ -248,8 +248,8 @@ impl Inner {
     }
 
     fn ask_traced(&self, grant: &Grant, started: Moment) -> Result<TokenResponse, Rejection> {
-        let connection = self.credentials.current();
         let plain = Rejection::plain;
+        let connection = self.resolved().map_err(plain)?;
         let by_server = self.by_server(started);
         let request =
             token_request(&connection, grant, by_server, self.random.as_ref()).map_err(plain)?;

@@ -63,6 +63,8 @@ impl Inner {
                 return self.adopt(&now, want).ok_or_else(replaced_meanwhile);
             }
         }
+        // Before the intent, because the server may take its time.
+        self.resolved()?;
         self.failpoint(Point::BeforeIntent)?;
         let grant = Grant::RefreshToken(token.clone());
         let intent = Intent {
@@ -94,7 +96,8 @@ impl Inner {
     /// Sends the request and stores its outcome.
     fn present(&self, intended: &Intended<'_>, grant: &Grant) -> Result<Token, Error> {
         let rotation = &intended.rotation;
-        let connection = &*self.credentials.current();
+        let connection = self.resolved();
+        let connection = &*connection.map_err(|error| self.not_sent(intended, error))?;
         let started = self.clock.now();
         let traced = trace::TokenRequest::start(connection, grant.kind());
         let request = token_request(connection, grant, started, self.random.as_ref())

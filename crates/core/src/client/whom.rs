@@ -66,7 +66,7 @@ impl Inner {
         token: &Token,
         earlier: Option<&str>,
     ) -> Result<Option<Found>, Error> {
-        let connection = &self.connection;
+        let connection = self.resolved()?;
         let (app, provider) = (connection.app(), connection.provider());
         let by_profile = app.profile.lookup.is_some();
         let vendor = |error: Error| error.with_provider(&app.profile.id);

@@ -136,11 +136,9 @@ impl Connection {
     /// Adds the parameters of the login. An audience, resource, tenant or organization in them is
     /// part of the grant.
     fn add_login(&self, words: &mut Words) {
-        let url = self
-            .endpoints
-            .authorize_url
-            .as_ref()
-            .map(crate::Url::as_str);
+        let url = self.declared(&self.endpoints.authorize_url, |metadata| {
+            &metadata.authorization_endpoint
+        });
         words.add_if_set("authorize_url", url);
         for (name, value) in &self.policy.authorize {
             if !SAME_GRANT.contains(&name.as_str()) {
@@ -151,7 +149,10 @@ impl Connection {
 
     fn add_server(&self, words: &mut Words) {
         words.add("environment", &self.endpoints.environment);
-        words.add("token_url", self.token_url().map_or("", crate::Url::as_str));
+        let token_url = self.declared(&self.endpoints.token_url, |metadata| {
+            &metadata.token_endpoint
+        });
+        words.add("token_url", token_url.unwrap_or_default());
         let refresh_url = self.endpoints.refresh_url.as_ref();
         words.add_if_set("refresh_url", refresh_url.map(crate::Url::as_str));
         words.add_if_set(

@@ -39,6 +39,7 @@ impl Reader<'_> {
         let client_auth = self.client_auth(grant, rules)?;
         let extra = self.extra()?;
         let client_id = self.client_id(grant, rules)?;
+        self.check_issuer(facts)?;
         let given = Given {
             base_url: self.base_url()?,
             token_url: self.url("token_url")?,
@@ -98,6 +99,7 @@ impl Reader<'_> {
                 .transpose()?,
             policy,
             origin: None,
+            metadata: None,
             provider,
         };
         check_store(&connection)?;
@@ -121,6 +123,18 @@ impl Reader<'_> {
                     .with_hint("call Settings::resolve before you build a connection"),
             ),
             None => Ok(()),
+        }
+    }
+
+    /// Checks that a provider with discovery has the issuer that its metadata is found by.
+    fn check_issuer(&self, facts: &Environment) -> Result<(), Error> {
+        match self.text("issuer") {
+            _ if !self.profile.discovery => Ok(()),
+            Some(issuer) => crate::discovery::parse_issuer(&issuer).map(drop),
+            None if facts.issuer.is_some() => Ok(()),
+            None => Err(Error::missing("issuer").with_hint(
+                "set issuer to the server's issuer identifier, such as https://login.example.com: its metadata has the endpoints",
+            )),
         }
     }
 

@@ -224,6 +224,9 @@ impl Connection {
     pub(crate) fn iss_required(&self) -> bool {
         let endpoints = &self.profile().endpoints;
         endpoints.authorization_response_iss_parameter_supported
+            || self
+                .metadata()
+                .is_some_and(|metadata| metadata.authorization_response_iss_parameter_supported)
     }
 
     fn authorize_base<T: AsRef<str>>(

@@ -30,7 +30,10 @@ impl Profile {
             if *kind == GrantKind::JwtBearer && self.assertion.algorithms.is_empty() {
                 return Err("`assertion.algorithms` is empty, but grant jwt-bearer signs".into());
             }
-            if *kind == GrantKind::AuthorizationCode && self.endpoints.authorize.is_none() {
+            if *kind == GrantKind::AuthorizationCode
+                && self.endpoints.authorize.is_none()
+                && !self.discovery
+            {
                 return Err("`endpoints.authorize` is missing for grant authorization-code".into());
             }
         }

@@ -111,7 +111,8 @@ impl Profile {
     fn check_endpoints(&self) -> Result<(), String> {
         let endpoints = &self.endpoints;
         let makes_requests = |kind: &GrantKind| {
-            *kind != GrantKind::JwtBearer || self.assertion.sent_as != SentAs::AccessToken
+            !self.discovery
+                && (*kind != GrantKind::JwtBearer || self.assertion.sent_as != SentAs::AccessToken)
         };
         if let Some(kind) = self.grants.keys().find(|kind| makes_requests(kind))
             && endpoints.token.is_none()

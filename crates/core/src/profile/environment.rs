@@ -26,8 +26,8 @@ pub struct Environment {
 }
 
 /// The URLs of a token service, as templates.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Endpoints {
     /// The token endpoint (RFC 6749 section 3.2). Only a profile whose assertions are access tokens

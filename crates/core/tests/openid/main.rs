@@ -6,6 +6,7 @@
     reason = "tests do I/O"
 )]
 
+mod discovered;
 mod discovery;
 mod id_token;
 #[path = "../../../jose/tests/openssl/mod.rs"]

@@ -308,6 +308,9 @@ impl Opened<'_> {
         let Some((version, value)) = stored.and_then(|s| Some((s.version, s.value?))) else {
             return Ok(None);
         };
+        if RecordSummary::is_metadata(&value) {
+            return Ok(None);
+        }
         let summary = RecordSummary::read(&value, SystemClock::new().now())?;
         Ok(Some(Entry {
             key: *key,

@@ -1,0 +1,331 @@
+//! Clients that find their endpoints by the issuer: caching, restarts, servers that are down.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_core::testing::{TestClient, client_of, rotated_response, token_response};
+use countersign_core::{
+    Clock, Connection, Error, ErrorKind, MemoryStore, Profile, RecordSummary, Response, SendError,
+    Settings, Source, Store, Verdict, from_profile,
+};
+use serde_json::json;
+
+const ISSUER: &str = "https://login.acme.example/t1";
+
+const PROFILE: &str = r#"
+    id = "any"
+    name = "the server"
+    documentation = "https://acme.example/docs"
+    discovery = true
+    environments.default = {}
+    [grants.client-credentials]
+    client_auth = ["basic", "post", "private_key_jwt"]
+    [grants.authorization-code]
+    client_auth = ["basic", "none"]
+    send_redirect_uri = true
+    [grants.refresh-token]
+    client_auth = ["basic"]
+"#;
+
+fn try_connection(pairs: &[(&str, &str)]) -> Result<Connection, Error> {
+    let provider = from_profile(Profile::from_toml(PROFILE)?);
+    let mut settings = Settings::from_pairs([("client_id", "app"), ("client_secret", "s3cret")])?;
+    for (key, value) in pairs {
+        settings.set(key, value)?;
+    }
+    Connection::new("mine", &settings, provider)
+}
+
+fn app() -> Connection {
+    try_connection(&[("issuer", ISSUER), ("grant", "client-credentials")]).unwrap()
+}
+
+fn metadata(token_path: &str) -> Result<Response, SendError> {
+    let document = json!({
+        "issuer": ISSUER,
+        "token_endpoint": format!("https://tokens.acme.example{token_path}"),
+        "authorization_endpoint": "https://login.acme.example/authorize",
+        "authorization_response_iss_parameter_supported": true,
+        "revocation_endpoint": "https://login.acme.example/revoke",
+    });
+    Ok(Response::new(
+        200,
+        [("Cache-Control", "public, max-age=3600")],
+        document.to_string(),
+    ))
+}
+
+fn down() -> Result<Response, SendError> {
+    Ok(Response::new(503, [], ""))
+}
+
+fn urls(test: &TestClient) -> Vec<String> {
+    let requests = test.transport.requests();
+    requests
+        .iter()
+        .map(|request| request.url().to_string())
+        .collect()
+}
+
+fn client(
+    store: &Arc<dyn Store>,
+    responses: impl IntoIterator<Item = Result<Response, SendError>>,
+) -> TestClient {
+    client_of(app(), responses, Arc::clone(store))
+}
+
+fn memory() -> Arc<dyn Store> {
+    Arc::new(MemoryStore::new())
+}
+
+const WELL_KNOWN: &str = "https://login.acme.example/.well-known/oauth-authorization-server/t1";
+
+#[test]
+fn the_first_request_finds_the_token_endpoint() {
+    let test = client(
+        &memory(),
+        [metadata("/token"), Ok(token_response("t1", 3600))],
+    );
+    assert!(
+        test.transport.requests().is_empty(),
+        "making a client does no I/O"
+    );
+    assert_eq!(test.client.token().unwrap().expose(), "t1");
+    assert_eq!(
+        urls(&test),
+        [WELL_KNOWN, "https://tokens.acme.example/token"]
+    );
+}
+
+#[test]
+fn metadata_is_fetched_again_after_its_lifetime() {
+    let responses = [
+        metadata("/token"),
+        Ok(token_response("t1", 1000)),
+        Ok(token_response("t2", 1000)),
+        metadata("/moved"),
+        Ok(token_response("t3", 1000)),
+    ];
+    let test = client(&memory(), responses);
+    for _ in 0..3 {
+        test.client.token().unwrap();
+        test.clock.advance(Duration::from_secs(1801));
+    }
+    assert_eq!(
+        urls(&test),
+        [
+            WELL_KNOWN,
+            "https://tokens.acme.example/token",
+            "https://tokens.acme.example/token",
+            WELL_KNOWN,
+            "https://tokens.acme.example/moved",
+        ]
+    );
+}
+
+/// The endpoints of a server may change. The grant is the same one.
+#[test]
+fn a_moved_endpoint_keeps_the_stored_token() {
+    let store = memory();
+    let responses = [metadata("/token"), Ok(token_response("t1", 100_000))];
+    let first = client(&store, responses);
+    first.client.token().unwrap();
+    let second = client(&store, []);
+    let token = second.client.token().unwrap();
+    assert_eq!((token.expose(), token.source()), ("t1", Source::Store));
+    assert_eq!(app().record_key(), {
+        let moved =
+            countersign_core::ServerMetadata::from_json(ISSUER, &metadata("/moved").unwrap().body);
+        app()
+            .with_metadata(moved.unwrap().into())
+            .unwrap()
+            .record_key()
+    });
+}
+
+#[test]
+fn a_new_process_reads_metadata_from_the_store() {
+    let store = memory();
+    client(&store, [metadata("/token"), Ok(token_response("t1", 100))])
+        .client
+        .token()
+        .unwrap();
+    let later = client(&store, [Ok(token_response("t2", 100))]);
+    later.clock.advance(Duration::from_secs(1800));
+    assert_eq!(later.client.token().unwrap().expose(), "t2");
+    assert_eq!(urls(&later), ["https://tokens.acme.example/token"]);
+}
+
+/// Another issuer's document in the same store is another entry, and a forged one is not used.
+#[test]
+fn only_the_issuers_own_entry_is_used() {
+    let store = memory();
+    client(&store, [metadata("/token"), Ok(token_response("t1", 100))])
+        .client
+        .token()
+        .unwrap();
+    for key in store.keys().unwrap() {
+        let stored = store.load(&key).unwrap().unwrap();
+        let value = stored.value.unwrap();
+        if !RecordSummary::is_metadata(&value) {
+            continue;
+        }
+        let text = String::from_utf8(value.to_vec()).unwrap();
+        let forged = text.replace("https://tokens.acme.example", "http://evil.example");
+        assert_ne!(text, forged);
+        drop(store.compare_and_swap(&key, Some(stored.version), None, forged.as_bytes()));
+    }
+    let test = client(&store, [metadata("/token"), Ok(token_response("t2", 100))]);
+    test.clock.advance(Duration::from_secs(1800));
+    test.client.token().unwrap();
+    assert_eq!(urls(&test)[0], WELL_KNOWN);
+}
+
+#[test]
+fn old_metadata_is_used_while_the_server_does_not_return_it() {
+    let responses = [metadata("/token"), Ok(token_response("t1", 100)), down()];
+    let test = client(&memory(), responses);
+    test.client.token().unwrap();
+    test.clock.advance(Duration::from_secs(3601));
+    test.transport.push(Ok(token_response("t2", 30)));
+    assert_eq!(
+        test.client
+            .token_valid_for(Duration::ZERO)
+            .unwrap()
+            .expose(),
+        "t2"
+    );
+    // Not asked again with each token request.
+    test.clock.advance(Duration::from_secs(31));
+    test.transport.push(Ok(token_response("t3", 100)));
+    test.client.token_valid_for(Duration::ZERO).unwrap();
+    assert_eq!(
+        urls(&test).iter().filter(|url| *url == WELL_KNOWN).count(),
+        2
+    );
+    // But not for ever.
+    test.clock.advance(Duration::from_secs(8 * 24 * 3600));
+    test.transport.push(down());
+    let error = test.client.token().unwrap_err();
+    assert_eq!(error.verdict(), Verdict::Retry, "{error}");
+    assert!(error.to_string().contains(ISSUER), "{error}");
+}
+
+#[test]
+fn a_refused_client_authentication_sends_nothing() {
+    let document = json!({
+        "issuer": ISSUER,
+        "token_endpoint": "https://tokens.acme.example/token",
+        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+    });
+    let found = Ok(Response::new(200, [], document.to_string()));
+    let test = client(&memory(), [found]);
+    let error = test.client.token().unwrap_err();
+    assert_eq!(error.setting_name(), Some("client_auth"));
+    assert_eq!(
+        error.hint(),
+        Some("set client_auth to one of: private_key_jwt")
+    );
+    assert_eq!(urls(&test).len(), 1);
+}
+
+#[test]
+fn a_server_without_the_endpoint_is_named() {
+    let document = json!({ "issuer": ISSUER });
+    let found = Ok(Response::new(200, [], document.to_string()));
+    let error = client(&memory(), [found]).client.token().unwrap_err();
+    assert!(error.message().contains("has no token endpoint"), "{error}");
+}
+
+/// The refresh token isn't spent, because it never leaves.
+#[test]
+fn without_metadata_a_rotating_refresh_token_stays_valid() {
+    let settings = [
+        ("issuer", ISSUER),
+        ("grant", "refresh-token"),
+        ("refresh_token", "r0"),
+    ];
+    let connection = try_connection(&settings).unwrap();
+    let lost = Error::new(ErrorKind::Interrupted, "no response");
+    let responses = [
+        Err(SendError::MaybeSent(lost)),
+        metadata("/token"),
+        Ok(rotated_response("t1", "r1", 100)),
+    ];
+    let test = client_of(connection, responses, memory());
+    let error = test.client.token().unwrap_err();
+    assert_eq!(error.verdict(), Verdict::Retry, "{error}");
+    // The client pauses after a failure.
+    test.clock.advance(Duration::from_secs(60));
+    test.client.token().unwrap();
+    let forms = test.transport.forms();
+    assert!(forms[2].contains("refresh_token=r0"), "{forms:?}");
+}
+
+#[test]
+fn a_login_goes_to_the_discovered_page_and_its_issuer_is_checked() {
+    let settings = [
+        ("issuer", ISSUER),
+        ("grant", "authorization-code"),
+        ("redirect_uri", "https://app.example/callback"),
+    ];
+    let connection = try_connection(&settings).unwrap();
+    let responses = [metadata("/token"), Ok(rotated_response("t1", "r1", 100))];
+    let test = client_of(connection, responses, memory());
+    let login = test.client.start_login(None).unwrap();
+    assert!(
+        login
+            .url()
+            .as_str()
+            .starts_with("https://login.acme.example/authorize?")
+    );
+    // RFC 9207: the metadata promises `iss`, so a callback without it is another server's.
+    for iss in ["", "&iss=https%3A%2F%2Fevil.example"] {
+        let callback = format!("code=c&state={}{iss}", login.state());
+        let error = test.client.complete_login(&login, &callback).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Callback, "{error}");
+    }
+    let callback = format!("code=c&state={}&iss={ISSUER}", login.state());
+    let token = test.client.complete_login(&login, &callback).unwrap();
+    assert_eq!(token.expose(), "t1");
+}
+
+#[test]
+fn settings_override_the_metadata() {
+    let settings = [
+        ("issuer", ISSUER),
+        ("grant", "client-credentials"),
+        ("token_url", "https://own.acme.example/token"),
+    ];
+    let connection = try_connection(&settings).unwrap();
+    let test = client_of(connection, [Ok(token_response("t1", 100))], memory());
+    test.client.token().unwrap();
+    assert_eq!(urls(&test), ["https://own.acme.example/token"]);
+}
+
+#[test]
+fn an_issuer_is_required() {
+    let error = try_connection(&[("grant", "client-credentials")]).unwrap_err();
+    assert_eq!(error.setting_name(), Some("issuer"));
+    let settings = [
+        ("grant", "client-credentials"),
+        ("issuer", "login.acme.example"),
+    ];
+    let error = try_connection(&settings).unwrap_err();
+    assert_eq!(error.setting_name(), Some("issuer"));
+}
+
+#[test]
+fn metadata_in_a_store_is_not_a_record() {
+    let store = memory();
+    let test = client(&store, [metadata("/token"), Ok(token_response("t1", 100))]);
+    test.client.token().unwrap();
+    let values = store.keys().unwrap().into_iter().map(|key| {
+        let stored = store.load(&key).unwrap().unwrap();
+        stored.value.unwrap()
+    });
+    let (documents, records): (Vec<_>, Vec<_>) =
+        values.partition(|value| RecordSummary::is_metadata(value));
+    assert_eq!((documents.len(), records.len()), (1, 1));
+    assert!(RecordSummary::read(&records[0], test.clock.now()).is_ok());
+}
