@@ -201,6 +201,8 @@ pub struct GrantPolicy {
     pub subject: Option<String>,
     /// The audience of assertions. If unset, it is the token endpoint.
     pub audience: Option<String>,
+    /// The protected resource that tokens are for (RFC 8707).
+    pub resource: Option<String>,
     /// The scopes to request.
     pub scopes: Vec<String>,
     /// The lifetime of assertions.

@@ -332,9 +332,14 @@ fn grant_parameters<'a>(
     };
     let scopes = app.joined_scopes(grant.kind());
     let send = rules.is_some_and(|rules| rules.send_scope) && !scopes.is_empty();
-    Ok(match send {
+    let parameters = match send {
         true => parameters.with("scope", scopes),
         false => parameters,
+    };
+    // RFC 8707 section 2.2.
+    Ok(match &app.policy.resource {
+        Some(resource) => parameters.with("resource", resource),
+        None => parameters,
     })
 }
 

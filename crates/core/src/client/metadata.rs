@@ -31,10 +31,41 @@ struct Known {
 #[derive(Serialize, Deserialize)]
 struct Written {
     countersign: String,
+    source: String,
     issuer: String,
     fetched_ms: i64,
     lifetime_s: u64,
     document: String,
+}
+
+/// Where the metadata is found.
+enum Source<'a> {
+    Issuer(&'a str),
+    /// A protected resource, whose own metadata names the issuer.
+    Resource(&'a str),
+}
+
+impl<'a> Source<'a> {
+    fn of(connection: &'a Connection) -> Self {
+        match (connection.issuer(), &connection.policy().resource) {
+            (None, Some(resource)) => Self::Resource(resource),
+            (issuer, _) => Self::Issuer(issuer.unwrap_or_default()),
+        }
+    }
+
+    fn as_str(&self) -> &'a str {
+        match self {
+            Self::Issuer(text) | Self::Resource(text) => text,
+        }
+    }
+
+    fn key(&self) -> StoreKey {
+        let word = match self {
+            Self::Issuer(_) => "issuer",
+            Self::Resource(_) => "resource",
+        };
+        StoreKey::of(["countersign", KIND, word, self.as_str()])
+    }
 }
 
 /// The value of `countersign` in an entry.
@@ -76,7 +107,7 @@ impl Inner {
     }
 
     fn metadata(&self, connection: &Connection) -> Result<Arc<ServerMetadata>, Error> {
-        let issuer = connection.issuer().unwrap_or_default();
+        let source = Source::of(connection);
         // Held while fetching: the other threads need the same document.
         let mut cached = self
             .metadata
@@ -85,7 +116,7 @@ impl Inner {
             .unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.now();
         if cached.as_ref().is_none_or(|known| !known.is_fresh(now)) {
-            let stored = self.stored_metadata(issuer);
+            let stored = self.stored_metadata(&source);
             let newer = |stored: &Known| cached.as_ref().is_none_or(|c| c.fetched < stored.fetched);
             if let Some(stored) = stored.filter(newer) {
                 *cached = Some(stored);
@@ -97,9 +128,9 @@ impl Inner {
         {
             return Ok(Arc::clone(&known.metadata));
         }
-        match discovery::fetch(issuer, self.transport.as_ref(), self.clock.as_ref()) {
+        match self.fetch(&source) {
             Ok(fetched) => {
-                self.store_metadata(issuer, now, &fetched);
+                self.store_metadata(&source, now, &fetched);
                 let metadata = Arc::new(fetched.metadata);
                 *cached = Some(Known {
                     metadata: Arc::clone(&metadata),
@@ -125,35 +156,56 @@ impl Inner {
         }
     }
 
+    fn fetch(&self, source: &Source<'_>) -> Result<discovery::Fetched, Error> {
+        let (transport, clock) = (self.transport.as_ref(), self.clock.as_ref());
+        let found;
+        let issuer = match source {
+            Source::Issuer(issuer) => *issuer,
+            Source::Resource(resource) => {
+                found = discovery::discover_resource(resource, transport, clock)?;
+                // There is at least one, and the first one is the resource's choice.
+                found
+                    .authorization_servers
+                    .first()
+                    .map_or("", String::as_str)
+            }
+        };
+        discovery::fetch(issuer, transport, clock)
+    }
+
     /// Returns the metadata in the store. A store that can't be read costs one more request.
-    fn stored_metadata(&self, issuer: &str) -> Option<Known> {
-        let stored = self.persistence.store().load(&key(issuer)).ok()??;
+    fn stored_metadata(&self, source: &Source<'_>) -> Option<Known> {
+        let stored = self.persistence.store().load(&source.key()).ok()??;
         let written: Written = serde_json::from_slice(&stored.value?).ok()?;
-        let is_it = written.countersign == KIND && written.issuer == issuer;
+        let is_it = written.countersign == KIND && written.source == source.as_str();
         let document = is_it.then_some(written.document)?;
+        let metadata = ServerMetadata::from_json(&written.issuer, document.as_bytes()).ok()?;
+        let is_of_issuer = match source {
+            Source::Issuer(issuer) => *issuer == metadata.issuer,
+            Source::Resource(_) => true,
+        };
         Some(Known {
-            metadata: ServerMetadata::from_json(issuer, document.as_bytes())
-                .ok()?
-                .into(),
+            metadata: is_of_issuer.then_some(metadata)?.into(),
             fetched: written.fetched_ms,
             lifetime: discovery::limited(Duration::from_secs(written.lifetime_s)),
             failed: None,
         })
     }
 
-    fn store_metadata(&self, issuer: &str, now: Moment, fetched: &discovery::Fetched) {
+    fn store_metadata(&self, source: &Source<'_>, now: Moment, fetched: &discovery::Fetched) {
         let Ok(document) = str::from_utf8(&fetched.document) else {
             return;
         };
         let written = Written {
             countersign: KIND.to_owned(),
-            issuer: issuer.to_owned(),
+            source: source.as_str().to_owned(),
+            issuer: fetched.metadata.issuer.clone(),
             fetched_ms: now.unix_ms,
             lifetime_s: fetched.lifetime.as_secs(),
             document: document.to_owned(),
         };
         let store = self.persistence.store();
-        let key = key(issuer);
+        let key = source.key();
         if let Ok(before) = store.load(&key)
             && let Ok(bytes) = serde_json::to_vec(&written)
         {
@@ -172,8 +224,4 @@ pub(super) fn is_metadata(value: &[u8]) -> bool {
     }
     let marked = serde_json::from_slice::<Marked>(value);
     marked.is_ok_and(|marked| marked.countersign == KIND)
-}
-
-fn key(issuer: &str) -> StoreKey {
-    StoreKey::of(["countersign", KIND, issuer])
 }

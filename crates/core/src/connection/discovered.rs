@@ -85,6 +85,9 @@ impl Connection {
         );
         fill(&mut endpoints.userinfo_url, &metadata.userinfo_endpoint);
         fill(&mut endpoints.revoke_url, &metadata.revocation_endpoint);
+        if endpoints.issuer.is_none() {
+            endpoints.issuer = Some(metadata.issuer.clone());
+        }
         discovered.metadata = Some(metadata);
         discovered.check_discovered().map_err(named)?;
         Ok(discovered)

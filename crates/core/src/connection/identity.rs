@@ -159,7 +159,10 @@ impl Connection {
             "base_url",
             self.endpoints.base_url.as_ref().map(crate::Url::as_str),
         );
-        words.add_if_set("issuer", self.issuer());
+        // An issuer that the resource names may change.
+        let named = self.endpoints.issuer_is_set || self.policy.resource.is_none();
+        words.add_if_set("issuer", self.issuer().filter(|_| named));
+        words.add_if_set("resource", self.policy.resource.as_deref());
     }
 
     /// Adds the profile's templates, not filled in: the values that fill them are either among the

@@ -75,6 +75,7 @@ impl Reader<'_> {
             grant,
             subject: self.text("subject"),
             audience,
+            resource: self.resource()?,
             scopes: self.scopes(rules)?,
             assertion_ttl: self.assertion_ttl()?,
             refresh_token: self.settings.secret("refresh_token"),
@@ -131,11 +132,27 @@ impl Reader<'_> {
         match self.text("issuer") {
             _ if !self.profile.discovery => Ok(()),
             Some(issuer) => crate::discovery::parse_issuer(&issuer).map(drop),
-            None if facts.issuer.is_some() => Ok(()),
+            None if facts.issuer.is_some() || self.text("resource").is_some() => Ok(()),
             None => Err(Error::missing("issuer").with_hint(
-                "set issuer to the server's issuer identifier, such as https://login.example.com: its metadata has the endpoints",
+                "set issuer to the server's issuer identifier, such as https://login.example.com, or resource to the URL of the API: their metadata has the endpoints",
             )),
         }
+    }
+
+    /// Returns the protected resource. Its metadata is read, so it must be safe to request.
+    fn resource(&self) -> Result<Option<String>, Error> {
+        let Some(text) = self.text("resource") else {
+            return Ok(None);
+        };
+        if !self.profile.discovery {
+            let vendor = &self.profile.name;
+            let message =
+                format!("`resource` is set, but the endpoints of {vendor} are not discovered");
+            return Err(Error::setting("resource", message).with_hint(
+                "set provider = \"oidc\", or remove resource; authorize.resource adds it to the login only",
+            ));
+        }
+        self.url("resource").map(|_| Some(text))
     }
 
     fn environment(&self) -> Result<(String, &Environment), Error> {

@@ -276,6 +276,11 @@ impl Connection {
         }
         let set = self.policy.authorize.iter();
         params.extend(set.map(|(name, value)| (name.as_str(), value.clone())));
+        if let Some(resource) = &self.policy.resource
+            && !params.iter().any(|(name, _)| *name == "resource")
+        {
+            params.push(("resource", resource.clone()));
+        }
         let offline = scope.split(' ').any(|word| word == "offline_access");
         let prompt = rules.offline_access_prompt.as_ref().filter(|_| offline);
         if let Some(prompt) = prompt

@@ -84,6 +84,10 @@ pub const SETTINGS: &[SettingKey] = &[
         "the server's issuer: the audience of client assertions, and the issuer of login responses",
     ),
     public(
+        "resource",
+        "the URL of the protected API, whose metadata names the issuer; requests contain it",
+    ),
+    public(
         "ca_file",
         "a file of PEM certificates to trust in addition to the roots",
     ),

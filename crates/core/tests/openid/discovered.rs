@@ -329,3 +329,65 @@ fn metadata_in_a_store_is_not_a_record() {
     assert_eq!((documents.len(), records.len()), (1, 1));
     assert!(RecordSummary::read(&records[0], test.clock.now()).is_ok());
 }
+
+/// RFC 9728: the API's own metadata names its authorization server. RFC 8707: requests name the API.
+#[test]
+fn the_url_of_an_api_is_enough_to_find_its_server() {
+    let resource = "https://mcp.acme.example/v1";
+    let settings = [
+        ("resource", resource),
+        ("grant", "authorization-code"),
+        ("redirect_uri", "https://app.example/callback"),
+    ];
+    let about = json!({ "resource": resource, "authorization_servers": [ISSUER] });
+    let responses = [
+        Ok(Response::new(200, [], about.to_string())),
+        metadata("/token"),
+        Ok(rotated_response("t1", "r1", 100)),
+        Ok(rotated_response("t2", "r2", 100)),
+    ];
+    let store = memory();
+    let connection = try_connection(&settings).unwrap();
+    let test = client_of(connection, responses, Arc::clone(&store));
+    let login = test.client.start_login(None).unwrap();
+    let url = login.url().as_str();
+    assert!(
+        url.contains("&resource=https%3A%2F%2Fmcp.acme.example%2Fv1"),
+        "{url}"
+    );
+    let callback = format!("code=c&state={}&iss={ISSUER}", login.state());
+    test.client.complete_login(&login, &callback).unwrap();
+    assert_eq!(test.client.refresh_now().unwrap().expose(), "t2");
+    for form in &test.transport.forms()[2..] {
+        assert!(
+            form.contains("resource=https%3A%2F%2Fmcp.acme.example%2Fv1"),
+            "{form}"
+        );
+    }
+    // The next process finds the grant and the metadata in the store.
+    let connection = try_connection(&settings).unwrap();
+    let later = client_of(connection, [Ok(rotated_response("t3", "r3", 100))], store);
+    assert_eq!(later.client.refresh_now().unwrap().expose(), "t3");
+    assert_eq!(urls(&later), ["https://tokens.acme.example/token"]);
+}
+
+#[test]
+fn two_resources_of_one_server_never_share_a_token() {
+    let of = |resource| {
+        try_connection(&[("resource", resource), ("grant", "client-credentials")]).unwrap()
+    };
+    let (one, other) = (of("https://a.acme.example"), of("https://b.acme.example"));
+    assert_ne!(one.record_key(), other.record_key());
+}
+
+#[test]
+fn a_resource_needs_a_provider_with_discovery() {
+    let settings = [
+        ("grant", "client-credentials"),
+        ("client_id", "app"),
+        ("client_secret", "s"),
+        ("resource", "https://api.acme.example"),
+    ];
+    let error = countersign_core::testing::connection(settings).unwrap_err();
+    assert_eq!(error.setting_name(), Some("resource"));
+}
