@@ -113,7 +113,17 @@ fn reach(
             return Ok(None);
         }
     };
-    let (checks, reached) = network::reach(connection, transport.as_ref());
+    let discovered = match network::discover(connection, transport.as_ref()) {
+        Ok((discovered, check)) => {
+            check.into_iter().try_for_each(|check| report.add(check))?;
+            discovered
+        }
+        Err(error) => {
+            report.add(Check::failed("discovery", &error))?;
+            return Ok(None);
+        }
+    };
+    let (checks, reached) = network::reach(&discovered, transport.as_ref());
     for check in checks {
         report.add(check)?;
     }

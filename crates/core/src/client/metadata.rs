@@ -128,7 +128,7 @@ impl Inner {
         {
             return Ok(Arc::clone(&known.metadata));
         }
-        match self.fetch(&source) {
+        match connection.fetch_metadata(self.transport.as_ref(), self.clock.as_ref()) {
             Ok(fetched) => {
                 self.store_metadata(&source, now, &fetched);
                 let metadata = Arc::new(fetched.metadata);
@@ -154,23 +154,6 @@ impl Inner {
                 }
             }
         }
-    }
-
-    fn fetch(&self, source: &Source<'_>) -> Result<discovery::Fetched, Error> {
-        let (transport, clock) = (self.transport.as_ref(), self.clock.as_ref());
-        let found;
-        let issuer = match source {
-            Source::Issuer(issuer) => *issuer,
-            Source::Resource(resource) => {
-                found = discovery::discover_resource(resource, transport, clock)?;
-                // There is at least one, and the first one is the resource's choice.
-                found
-                    .authorization_servers
-                    .first()
-                    .map_or("", String::as_str)
-            }
-        };
-        discovery::fetch(issuer, transport, clock)
     }
 
     /// Returns the metadata in the store. A store that can't be read costs one more request.

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use countersign::environment::variable;
 use countersign_core::{
-    Client, Clock, Connection, ErrorKind, GrantKind, MemoryStore, Request, Response, SendError,
-    SystemClock, Transport, Verdict, parse_http_date,
+    Client, Clock, Connection, Error, ErrorKind, GrantKind, MemoryStore, Request, Response,
+    SendError, SystemClock, Transport, Verdict, parse_http_date,
 };
 
 use super::settings::loses_refresh_tokens;
@@ -18,6 +18,23 @@ use crate::hints;
 const CLOCK_WARNS: u64 = 30;
 /// The clock difference in seconds that every vendor rejects.
 const CLOCK_FAILS: u64 = 120;
+
+/// Finds the server's endpoints, if they are discovered.
+pub(super) fn discover(
+    connection: &Connection,
+    transport: &dyn Transport,
+) -> Result<(Connection, Option<Check>), Error> {
+    if !connection.needs_metadata() {
+        return Ok((connection.clone(), None));
+    }
+    let discovered = connection.discover(transport, &SystemClock::new())?;
+    let issuer = discovered.issuer().unwrap_or_default();
+    let detail = match discovered.token_url() {
+        Some(url) => format!("{issuer} has the token endpoint {url}"),
+        None => format!("{issuer} publishes metadata"),
+    };
+    Ok((discovered, Some(Check::ok("discovery", detail))))
+}
 
 /// Checks name, connection, TLS and clock of the token endpoint. Also returns whether it responded.
 pub(super) fn reach(connection: &Connection, transport: &dyn Transport) -> (Vec<Check>, bool) {

@@ -187,6 +187,9 @@ impl Facts<'_> {
         }
         let mut detail = match token_url {
             Some(url) => format!("{chosen}, token endpoint {}", url.origin()),
+            None if connection.needs_metadata() => {
+                format!("{chosen}, whose endpoints are discovered")
+            }
             None => format!("{chosen}, no token endpoint"),
         };
         if connection.grant() == GrantKind::JwtBearer && !audience.is_empty() {
