@@ -23,6 +23,7 @@ mod metadata;
 mod persistence;
 mod record;
 mod refresh;
+mod registration;
 pub(crate) mod rejected;
 mod rotate;
 mod salvage;
@@ -111,6 +112,7 @@ struct Inner {
     connection: Arc<Connection>,
     credentials: Credentials,
     metadata: Metadata,
+    registration: registration::Current,
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,

@@ -2,6 +2,7 @@
 //! Discovery).
 
 mod metadata;
+mod registration;
 mod resource;
 
 use std::time::Duration;
@@ -10,6 +11,9 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 pub use self::metadata::ServerMetadata;
+pub(crate) use self::registration::{
+    Registration, WrittenRegistration, read_registration, registration_request,
+};
 pub use self::resource::{ResourceMetadata, discover_resource};
 use crate::responses::explain_plain_get;
 use crate::{Clock, Error, ErrorKind, Request, Response, Transport, Url, Verdict};

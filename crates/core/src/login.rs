@@ -4,12 +4,14 @@ mod callback;
 mod id_token;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use self::callback::Callback;
 pub(crate) use self::callback::kept_parameters;
 pub use self::callback::read_authorization_response;
+use crate::discovery::{Registration, WrittenRegistration};
 use crate::{Connection, Error, ErrorKind, Extra, Grant, Pkce, Random, Secret, Url, random};
 
 /// A login in progress: the URL to open, and the secrets that verify the callback.
@@ -56,6 +58,8 @@ pub struct Login {
     issuer: Option<String>,
     /// Whether a callback without `iss` is rejected.
     iss_required: bool,
+    /// The client that the server registered for this login, if it did.
+    registration: Option<Arc<Registration>>,
 }
 
 /// What the user is sent to the vendor's page for.
@@ -83,6 +87,8 @@ struct Saved<'a> {
     provider: Cow<'a, str>,
     issuer: Option<Cow<'a, str>>,
     iss_required: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    registration: Option<WrittenRegistration>,
 }
 
 impl Login {
@@ -190,6 +196,18 @@ impl Login {
         }
     }
 
+    /// Adds the client that the server registered for this login.
+    pub(crate) fn with_registration(self, registration: Arc<Registration>) -> Self {
+        Self {
+            registration: Some(registration),
+            ..self
+        }
+    }
+
+    pub(crate) fn registration(&self) -> Option<&Arc<Registration>> {
+        self.registration.as_ref()
+    }
+
     fn with_nonce(self, random: &dyn Random) -> Result<Self, Error> {
         let nonce = random::word(random)?;
         Ok(Self {
@@ -217,6 +235,7 @@ impl Login {
             provider: connection.profile().id.clone(),
             issuer: connection.login_issuer().map(str::to_owned),
             iss_required: connection.iss_required(),
+            registration: None,
         })
     }
 
@@ -260,6 +279,7 @@ impl Login {
             provider: self.provider.as_str().into(),
             issuer: self.issuer.as_deref().map(Cow::from),
             iss_required: self.iss_required,
+            registration: self.registration.as_ref().map(|known| known.written()),
         };
         Secret::new(serde_json::json!(saved).to_string())
     }
@@ -294,6 +314,10 @@ impl Login {
             provider: saved.provider.into_owned(),
             issuer: saved.issuer.map(Cow::into_owned),
             iss_required: saved.iss_required,
+            registration: saved
+                .registration
+                .and_then(WrittenRegistration::read)
+                .map(Arc::new),
         })
     }
 
@@ -503,6 +527,7 @@ mod tests {
             provider: "acme".into(),
             issuer: None,
             iss_required: false,
+            registration: None,
         };
         let restored = Login::restore(&login.save()).unwrap();
         assert_eq!(restored.url(), login.url());

@@ -13,7 +13,7 @@ use super::metadata::Metadata;
 use super::persistence::Persistence;
 use super::seed::SpentSeeds;
 use super::single_flight::SingleFlight;
-use super::{Change, Client, Inner, Listener, OnWarning, defaults, storeless};
+use super::{Change, Client, Inner, Listener, OnWarning, defaults, registration, storeless};
 use crate::{
     Clock, Connection, Durability, Error, Owner, Random, Store, StoreSetting, SystemClock,
     SystemRandom, Transport, random, store,
@@ -393,6 +393,7 @@ impl ClientBuilder {
             connection,
             credentials,
             metadata: Metadata::default(),
+            registration: registration::Current::default(),
             skew_s: AtomicI64::new(0),
             single_flight: SingleFlight::default(),
             shown: Cache::default(),

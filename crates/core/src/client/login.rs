@@ -37,12 +37,12 @@ impl Client {
             )
         };
         let redirect_uri = redirect_uri.or(own).ok_or_else(missing)?;
-        if !connection.needs_metadata() {
+        if !connection.needs_metadata() && !connection.needs_registration() {
             return Login::start(connection, redirect_uri, self.0.random.as_ref());
         }
         let redirect_uri = redirect_uri.to_owned();
         Inner::bounded(&self.0, "the login", move |inner| {
-            Login::start(&*inner.resolved()?, &redirect_uri, inner.random.as_ref())
+            inner.start_registered_login(&redirect_uri)
         })
     }
 

@@ -92,12 +92,18 @@ impl Known {
 }
 
 impl Inner {
-    /// Returns the connection with its current secrets and the server's endpoints.
+    /// Returns the connection with its current secrets, the server's endpoints, and the client ID
+    /// that the server registered, if it did.
     ///
     /// # Errors
     ///
     /// If the endpoints must be discovered and that fails.
     pub(super) fn resolved(&self) -> Result<Arc<Connection>, Error> {
+        Ok(self.registered(self.with_endpoints()?))
+    }
+
+    /// Returns the connection with its current secrets and the server's endpoints.
+    pub(super) fn with_endpoints(&self) -> Result<Arc<Connection>, Error> {
         let connection = self.credentials.current();
         if !connection.needs_metadata() {
             return Ok(connection);

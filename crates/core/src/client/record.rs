@@ -1,11 +1,13 @@
 //! A connection's record in the store, as JSON.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::history::{Ended, History, Rest};
+use crate::discovery::{Registration, WrittenRegistration};
 use crate::profile::ExpiresAs;
 use crate::secret::fingerprint;
 use crate::token::{Lifetime, TokenData};
@@ -38,6 +40,8 @@ pub(super) struct Record {
     pub(super) seed: Option<String>,
     /// The login callback's other parameters that are kept, because no refresh returns them again.
     pub(super) callback: Extra,
+    /// The client that the server registered for this grant, if no `client_id` is set.
+    pub(super) registration: Option<Arc<Registration>>,
     /// Whom the token is for, if that was requested.
     pub(super) identity: Option<Extra>,
     /// The mark that the identity is bound to: see [`identity_mark`].
@@ -111,6 +115,8 @@ pub(super) struct Asked<'a> {
     pub(super) replaces_rejected: bool,
     /// The login callback's other parameters that are kept, if this is a login.
     pub(super) callback: Option<Extra>,
+    /// The registration that the login used, if this is a login.
+    pub(super) registration: Option<Arc<Registration>>,
 }
 
 impl Record {
@@ -146,6 +152,9 @@ impl Record {
             .callback
             .or_else(|| same_grant.map(|before| before.callback.clone()))
             .unwrap_or_default();
+        let registration = asked
+            .registration
+            .or_else(|| same_grant.and_then(|before| before.registration.clone()));
         // A refresh may not return again what the login returned.
         let renewed = same_grant.filter(|_| asked.spent.is_some());
         let kept = renewed.map(|before| before.kept(connection));
@@ -185,6 +194,7 @@ impl Record {
             grant: Some(asked.grant),
             seed: asked.seed,
             callback,
+            registration,
             identity: same_grant.and_then(|before| before.identity.clone()),
             identity_of: same_grant.and_then(|before| before.identity_of.clone()),
             choice: same_grant.and_then(|before| before.choice.clone()),
@@ -266,6 +276,7 @@ impl Record {
             replaced_grant: self.replaced_grant.clone(),
             seed: self.seed.clone(),
             callback: self.callback.clone(),
+            registration: self.registration.as_ref().map(|known| known.written()),
             identity: self.identity.clone(),
             identity_of: self.identity_of.clone(),
             choice: self.choice.clone(),
@@ -327,6 +338,10 @@ impl Record {
             replaced_grant: written.replaced_grant,
             seed: written.seed,
             callback: written.callback,
+            registration: written
+                .registration
+                .and_then(WrittenRegistration::read)
+                .map(Arc::new),
             identity: written.identity,
             identity_of: written.identity_of,
             choice: written.choice,
@@ -368,6 +383,8 @@ struct Written {
     seed: Option<String>,
     #[serde(default, skip_serializing_if = "Extra::is_empty")]
     callback: Extra,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    registration: Option<WrittenRegistration>,
     identity: Option<Extra>,
     #[serde(default)]
     identity_of: Option<String>,

@@ -106,6 +106,7 @@ impl Inner {
         let lease = self.lease()?;
         let loaded = self.load_recovered(&lease)?;
         self.single_flight.clear();
+        self.use_registration(returned.login.registration().cloned());
         // Each login is a grant of its own, even if the same person logged in before.
         let mark = random::word(self.random.as_ref())?[..12].to_owned();
         let token = self.exchange(&lease, grant, mark, &loaded, Some(returned))?;
@@ -146,6 +147,7 @@ impl Inner {
                 let mut record = self.salvaged_grant(grant, &mark, loaded, token);
                 if let Some(returned) = returned {
                     record.callback = returned.kept.clone();
+                    record.registration = returned.login.registration().cloned();
                 }
                 self.keep_salvaged(lease, loaded.version, record, None, rejection.error)
             }
@@ -164,6 +166,7 @@ impl Inner {
         let before = loaded.record.as_ref();
         let asked = Asked {
             callback: returned.map(|returned| returned.kept.clone()),
+            registration: returned.and_then(|returned| returned.login.registration().cloned()),
             ..self.asked(started, spent, mark, before)
         };
         let mut record = Record::of(connection, asked, response, before);
@@ -192,6 +195,7 @@ impl Inner {
             seed: self.seed(),
             replaces_rejected: self.replaces_rejected(before),
             callback: None,
+            registration: None,
         }
     }
 

@@ -21,6 +21,13 @@ pub(super) enum Saved {
 impl Inner {
     /// Reads the record, after storing what the store rejected before.
     pub(super) fn load_recovered(&self, lease: &Held<'_>) -> Result<Loaded, Error> {
+        let loaded = self.recover(lease)?;
+        let record = loaded.record.as_ref();
+        self.use_registration(record.and_then(|record| record.registration.clone()));
+        Ok(loaded)
+    }
+
+    fn recover(&self, lease: &Held<'_>) -> Result<Loaded, Error> {
         let persistence = &self.persistence;
         let loaded = match persistence.load()? {
             Loaded { version: None, .. } => self.take_over_from_earlier_key()?,

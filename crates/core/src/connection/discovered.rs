@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Connection;
-use crate::discovery::{self, Fetched};
+use crate::discovery::{self, Fetched, Registration};
 use crate::{Clock, Error, GrantKind, ServerMetadata, Transport, Url};
 
 impl Connection {
@@ -68,10 +68,13 @@ impl Connection {
                 .in_context(self.label())
                 .with_provider(&self.profile().id)
         };
-        metadata
-            .check_client_auth(self.client_auth())
-            .and_then(|()| self.check_algorithm(&metadata))
-            .map_err(named)?;
+        // The server decides how a client authenticates that it registers itself.
+        if !self.needs_registration() {
+            metadata
+                .check_client_auth(self.client_auth())
+                .and_then(|()| self.check_algorithm(&metadata))
+                .map_err(named)?;
+        }
         let mut discovered = self.clone();
         let fill = |endpoint: &mut Option<Url>, found: &Option<Url>| {
             if endpoint.is_none() {
@@ -151,6 +154,21 @@ impl Connection {
             (None, None) => return Err(Error::missing("issuer")),
         };
         discovery::fetch(&issuer, transport, clock)
+    }
+
+    /// Whether the server must register the client before a login (RFC 7591).
+    pub(crate) fn needs_registration(&self) -> bool {
+        self.profile().discovery && self.client.id.is_empty()
+    }
+
+    /// Returns a copy with the client ID that the server registered.
+    pub(crate) fn with_registration(&self, registration: &Registration) -> Self {
+        let mut registered = self.clone();
+        let client = &mut registered.client;
+        client.id.clone_from(&registration.client_id);
+        client.auth = registration.client_auth;
+        client.secret.clone_from(&registration.client_secret);
+        registered
     }
 
     /// Returns the metadata that the endpoints come from.

@@ -196,6 +196,7 @@ impl Reader<'_> {
         let words: Vec<_> = rules.client_auth.iter().map(|auth| auth.as_str()).collect();
         let hint = format!("set client_auth to one of: {}", words.join(", "));
         match self.parsed::<ClientAuth>("client_auth")? {
+            None if self.is_registered_by_server(grant) => Ok(ClientAuth::None),
             None => Ok(rules.client_auth[0]),
             Some(auth) if rules.client_auth.contains(&auth) => Ok(auth),
             Some(auth) => {
@@ -244,6 +245,9 @@ impl Reader<'_> {
     /// Returns the client ID, or `None` if the grant has none.
     fn client_id(&self, grant: GrantKind, rules: &GrantRules) -> Result<Option<String>, Error> {
         if !rules.without_client_id {
+            if self.is_registered_by_server(grant) {
+                return Ok(None);
+            }
             return self
                 .required("client_id", &format!("grant {grant}"))
                 .map(Some);
@@ -257,6 +261,14 @@ impl Reader<'_> {
                 Err(Error::setting("client_id", message).with_hint("remove client_id"))
             }
         }
+    }
+
+    /// Whether the app has no client ID of its own, so that the server registers it (RFC 7591).
+    fn is_registered_by_server(&self, grant: GrantKind) -> bool {
+        let of_app = ["client_id", "client_auth", "client_secret", "private_key"];
+        self.profile.discovery
+            && grant == GrantKind::AuthorizationCode
+            && of_app.iter().all(|key| self.settings.value(key).is_none())
     }
 
     fn scopes(&self, rules: &GrantRules) -> Result<Vec<String>, Error> {

@@ -12,7 +12,8 @@ mod browser;
 mod oidc_provider;
 
 use countersign_core::{
-    Client, Connection, Error, ErrorKind, Profile, Settings, Verdict, from_profile,
+    Client, Connection, Error, ErrorKind, Login, Profile, Revocation, Settings, Verdict,
+    from_profile,
 };
 
 use self::oidc_provider::SERVER;
@@ -127,13 +128,40 @@ fn a_login_ends_with_a_rotating_refresh_token_that_can_be_revoked() {
     let third = client.refresh_now().unwrap();
     assert_ne!(second.expose(), third.expose());
     let revocation = client.forget().unwrap();
-    assert!(
-        matches!(revocation, countersign_core::Revocation::Revoked),
-        "{revocation:?}"
-    );
+    assert!(matches!(revocation, Revocation::Revoked), "{revocation:?}");
     // The code is spent, which the server must notice.
     let error = client.complete_login(&login, &callback).unwrap_err();
     assert_eq!(error.verdict(), Verdict::Reauthorize, "{error}");
+}
+
+/// Nobody registered an app: the URL of the API is all there is (RFC 9728, RFC 7591).
+#[test]
+fn the_url_of_an_api_is_enough_for_a_login() {
+    let resource = format!("{}/api", SERVER.issuer);
+    let folder = tempfile::tempdir().unwrap();
+    let store = format!("file:{}", folder.path().join("tokens").display());
+    let settings = [
+        ("resource", resource.as_str()),
+        ("grant", "authorization-code"),
+        ("redirect_uri", "http://127.0.0.1/callback"),
+        ("scopes", "openid offline_access api:read"),
+        ("store", &store),
+    ];
+    let client = || Client::new(connection("api", &settings).unwrap()).unwrap();
+    let error = client().token().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoToken, "{error}");
+    let login = client().start_login(None).unwrap();
+    let callback = browser::approve(login.url().as_str(), login.redirect_uri());
+    // The callback may reach another process, which only has the saved login.
+    let login = Login::restore(&login.save()).unwrap();
+    let token = client().complete_login(&login, &callback).unwrap();
+    let parsed = countersign_core::jws::inspect(token.expose()).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&parsed.payload).unwrap();
+    assert_eq!(claims["aud"], resource.as_str());
+    // Another process refreshes and revokes with the registration in the store.
+    assert_ne!(client().refresh_now().unwrap().expose(), token.expose());
+    let revocation = client().forget().unwrap();
+    assert!(matches!(revocation, Revocation::Revoked), "{revocation:?}");
 }
 
 /// Only the URL of the API is known (RFC 9728). The token is for that API alone (RFC 8707).
