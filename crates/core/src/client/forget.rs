@@ -7,9 +7,7 @@ use super::leases::Held;
 use super::persistence::Loaded;
 use super::record::{Record, Unrevoked};
 use super::{Change, Client, Inner};
-use crate::{
-    Error, ErrorKind, Secret, TokenTypeHint, read_revocation_response, revocation_request,
-};
+use crate::{Error, ErrorKind, TokenTypeHint, read_revocation_response, revocation_request};
 
 /// The outcome of [`Client::forget`] at the vendor.
 #[derive(Clone, Debug)]
@@ -116,7 +114,7 @@ impl Inner {
         let revocation = match self.revoke_earlier(&mut left, force)? {
             Some(failed) => failed,
             None => match self.held(&loaded) {
-                Some(held) => self.revoke(&held.token, held.hint)?,
+                Some(held) => self.revoke(&held)?,
                 None => Revocation::NothingHeld,
             },
         };
@@ -150,7 +148,7 @@ impl Inner {
             if started.elapsed() >= timeout {
                 return Ok(Some(Revocation::Failed(self.more_to_revoke(left.len()))));
             }
-            let revocation = self.revoke(&earlier.token, earlier.hint)?;
+            let revocation = self.revoke(earlier)?;
             if matches!(revocation, Revocation::Failed(_)) && !force {
                 return Ok(Some(revocation));
             }
@@ -198,14 +196,20 @@ impl Inner {
         let from_settings = || {
             let token = self.connection.policy().refresh_token.clone()?;
             let hint = TokenTypeHint::RefreshToken;
-            Some(Unrevoked { token, hint })
+            Some(Unrevoked {
+                token,
+                hint,
+                registration: None,
+            })
         };
         let from_record = loaded.record.as_ref().and_then(Record::held);
         from_record.or_else(from_settings)
     }
 
-    fn revoke(&self, token: &Secret, hint: TokenTypeHint) -> Result<Revocation, Error> {
+    fn revoke(&self, held: &Unrevoked) -> Result<Revocation, Error> {
+        let (token, hint) = (&held.token, held.hint);
         let now = self.clock.now();
+        self.use_registration(held.registration.clone());
         let connection = match self.resolved() {
             Ok(connection) => connection,
             Err(error) => return Ok(Revocation::Failed(error.in_context("revocation"))),

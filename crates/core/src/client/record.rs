@@ -68,6 +68,8 @@ pub(super) struct Record {
 pub(super) struct Unrevoked {
     pub(super) token: Secret,
     pub(super) hint: TokenTypeHint,
+    /// The client that the server registered for that login, if it did.
+    pub(super) registration: Option<Arc<Registration>>,
 }
 
 impl Unrevoked {
@@ -238,6 +240,7 @@ impl Record {
         Some(Unrevoked {
             token: token.clone(),
             hint,
+            registration: self.registration.clone(),
         })
     }
 
@@ -352,7 +355,7 @@ impl Record {
             logged_out: written.logged_out,
             unrevoked: written
                 .unrevoked
-                .iter()
+                .into_iter()
                 .map(WrittenUnrevoked::read)
                 .collect(),
             history: written.history,
@@ -405,6 +408,8 @@ struct Written {
 struct WrittenUnrevoked {
     token: Zeroizing<String>,
     is_refresh_token: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    registration: Option<WrittenRegistration>,
 }
 
 impl WrittenUnrevoked {
@@ -412,16 +417,21 @@ impl WrittenUnrevoked {
         Self {
             token: unrevoked.token.expose().to_owned().into(),
             is_refresh_token: unrevoked.hint == TokenTypeHint::RefreshToken,
+            registration: unrevoked.registration.as_ref().map(|known| known.written()),
         }
     }
 
-    fn read(&self) -> Unrevoked {
+    fn read(self) -> Unrevoked {
         Unrevoked {
             token: Secret::from(self.token.as_str()),
             hint: match self.is_refresh_token {
                 true => TokenTypeHint::RefreshToken,
                 false => TokenTypeHint::AccessToken,
             },
+            registration: self
+                .registration
+                .and_then(WrittenRegistration::read)
+                .map(Arc::new),
         }
     }
 }

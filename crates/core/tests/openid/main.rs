@@ -12,6 +12,7 @@ mod id_token;
 #[path = "../../../jose/tests/openssl/mod.rs"]
 mod openssl;
 mod pkce;
+mod registered;
 mod remote;
 mod resource;
 
