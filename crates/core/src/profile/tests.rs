@@ -131,14 +131,7 @@ fn an_array_of_tables_in_place_of_a_table_is_rejected() {
 
 #[test]
 fn errors_name_missing_fields() {
-    for name in [
-        "id",
-        "name",
-        "documentation",
-        "environments",
-        "endpoints",
-        "grants",
-    ] {
+    for name in ["id", "name", "documentation", "environments", "grants"] {
         let rest: Vec<_> = ACME
             .lines()
             .filter(|line| !line.starts_with(name))
@@ -146,6 +139,15 @@ fn errors_name_missing_fields() {
         let error = Profile::from_toml(&rest.join("\n")).expect_err(name);
         assert_eq!(error.message(), format!("profile: missing field `{name}`"));
     }
+    let rest: Vec<_> = ACME
+        .lines()
+        .filter(|line| !line.starts_with("endpoints"))
+        .collect();
+    let error = Profile::from_toml(&rest.join("\n")).unwrap_err();
+    assert!(
+        error.message().contains("`endpoints.token` is missing"),
+        "{error}"
+    );
 }
 
 #[test]

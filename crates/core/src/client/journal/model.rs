@@ -83,6 +83,7 @@ impl Model {
             seed: None,
             replaces_rejected: false,
             callback: None,
+            registration: None,
         };
         let response = TokenResponse {
             access_token: Secret::new("t0ken"),
