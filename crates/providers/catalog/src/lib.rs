@@ -73,7 +73,7 @@ impl Provider for Described {
 
 /// Returns the vendors, by id.
 pub fn vendors() -> &'static [Vendor] {
-    VENDORS
+    &VENDORS
 }
 
 /// Returns the providers of all vendors, for [`Registry::with_catalog`].
