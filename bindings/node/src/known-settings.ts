@@ -68,6 +68,8 @@ export type KnownSettings = {
   authorize_url?: SettingValue;
   /** the server's issuer: the audience of client assertions, and the issuer of login responses */
   issuer?: SettingValue;
+  /** the URL of the protected API, whose metadata names the issuer; requests contain it */
+  resource?: SettingValue;
   /** a file of PEM certificates to trust in addition to the roots */
   ca_file?: SettingValue;
   /** true to trust only the certificates in ca_file */

@@ -105,6 +105,9 @@ class Settings(TypedDict, total=False):
     issuer: str | None
     """the server's issuer: the audience of client assertions, and the issuer of login responses"""
 
+    resource: str | None
+    """the URL of the protected API, whose metadata names the issuer; requests contain it"""
+
     ca_file: Path | None
     """a file of PEM certificates to trust in addition to the roots"""
 
