@@ -1,22 +1,17 @@
 //! Finds the endpoints of an authorization server by its issuer (RFC 8414, OpenID Connect
 //! Discovery).
 
-mod metadata;
+mod connection;
 mod registration;
 mod resource;
 
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
-use serde_json::error::Category;
-
-pub use self::metadata::ServerMetadata;
-pub(crate) use self::registration::{
-    Registration, WrittenRegistration, read_registration, registration_request,
-};
+pub(crate) use self::registration::{read_registration, registration_request};
 pub use self::resource::{ResourceMetadata, discover_resource};
+use crate::metadata::{parse_issuer, read_json};
 use crate::responses::explain_plain_get;
-use crate::{Clock, Error, ErrorKind, Request, Response, Transport, Url, Verdict};
+use crate::{Clock, Error, ErrorKind, Request, Response, ServerMetadata, Transport, Url, Verdict};
 
 /// For how long metadata is used if the response does not say.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(24 * 3600);
@@ -111,19 +106,6 @@ fn metadata_urls(issuer: &Url) -> Vec<Url> {
         .collect()
 }
 
-pub(crate) fn parse_issuer(issuer: &str) -> Result<Url, Error> {
-    let url = Url::parse(issuer).map_err(|error| error.with_setting("issuer"))?;
-    if issuer.contains('?') {
-        let message = format!(
-            "`issuer` is `{}?…`, but an issuer has no query",
-            url.origin()
-        );
-        return Err(Error::setting("issuer", message)
-            .with_hint("set issuer to the identifier in the server's documentation"));
-    }
-    Ok(url)
-}
-
 fn read(
     issuer: &str,
     url: &Url,
@@ -139,18 +121,6 @@ fn read(
 /// Returns the error for an address without a document.
 fn unavailable(url: &Url, response: &Response, clock: &dyn Clock) -> Error {
     explain_plain_get(url, response, clock.now())
-}
-
-/// Reads the metadata document of `owner`, an issuer or a resource.
-fn read_json<T: DeserializeOwned>(owner: &str, body: &[u8]) -> Result<T, Error> {
-    serde_json::from_slice(body).map_err(|error| {
-        let why = match error.classify() {
-            Category::Data => format!("it is not metadata: {error}"),
-            _ => "it is not JSON".to_owned(),
-        };
-        let message = format!("the metadata of {owner} can't be read: {why}");
-        Error::new(ErrorKind::Unreadable, message)
-    })
 }
 
 /// Whether the metadata may be at another address: there is nothing to read at this one.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use self::callback::Callback;
 pub(crate) use self::callback::kept_parameters;
 pub use self::callback::read_authorization_response;
-use crate::discovery::{Registration, WrittenRegistration};
+use crate::metadata::{Registration, WrittenRegistration};
 use crate::{Connection, Error, ErrorKind, Extra, Grant, Pkce, Random, Secret, Url, random};
 
 /// A login in progress: the URL to open, and the secrets that verify the callback.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::history::{Ended, History, Rest};
-use crate::discovery::{Registration, WrittenRegistration};
+use crate::metadata::{Registration, WrittenRegistration};
 use crate::profile::ExpiresAs;
 use crate::secret::fingerprint;
 use crate::token::{Lifetime, TokenData};

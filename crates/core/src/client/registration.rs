@@ -5,7 +5,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Inner;
-use crate::discovery::{Registration, read_registration, registration_request};
+use crate::discovery::{read_registration, registration_request};
+use crate::metadata::Registration;
 use crate::{Connection, Error, Login};
 
 /// The registration of the grant that the record contains, or of a login that is being completed.

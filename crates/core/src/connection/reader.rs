@@ -131,7 +131,7 @@ impl Reader<'_> {
     fn check_issuer(&self, facts: &Environment) -> Result<(), Error> {
         match self.text("issuer") {
             _ if !self.profile.discovery => Ok(()),
-            Some(issuer) => crate::discovery::parse_issuer(&issuer).map(drop),
+            Some(issuer) => crate::metadata::parse_issuer(&issuer).map(drop),
             None if facts.issuer.is_some() || self.text("resource").is_some() => Ok(()),
             None => Err(Error::missing("issuer").with_hint(
                 "set issuer to the server's issuer identifier, such as https://login.example.com, or resource to the URL of the API: their metadata has the endpoints",

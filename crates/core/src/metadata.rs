@@ -1,8 +1,12 @@
-//! An authorization server's metadata, validated.
+//! An authorization server's metadata, validated, and clients that it registered.
+
+mod registration;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 
-use super::read_json;
+pub(crate) use self::registration::{Registration, WrittenRegistration};
 use crate::{ClientAuth, Error, ErrorKind, Url};
 
 /// The metadata of an authorization server (RFC 8414 section 2, OpenID Connect Discovery section 3).
@@ -211,4 +215,30 @@ fn other_issuer(expected: &str, found: &str) -> Error {
         .with_verdict(crate::Verdict::FixConfiguration)
         .with_setting("issuer")
         .with_hint(hint)
+}
+
+/// Returns the issuer's URL.
+pub(crate) fn parse_issuer(issuer: &str) -> Result<Url, Error> {
+    let url = Url::parse(issuer).map_err(|error| error.with_setting("issuer"))?;
+    if issuer.contains('?') {
+        let message = format!(
+            "`issuer` is `{}?…`, but an issuer has no query",
+            url.origin()
+        );
+        return Err(Error::setting("issuer", message)
+            .with_hint("set issuer to the identifier in the server's documentation"));
+    }
+    Ok(url)
+}
+
+/// Reads the metadata document of `owner`, an issuer or a resource.
+pub(crate) fn read_json<T: DeserializeOwned>(owner: &str, body: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(body).map_err(|error| {
+        let why = match error.classify() {
+            Category::Data => format!("it is not metadata: {error}"),
+            _ => "it is not JSON".to_owned(),
+        };
+        let message = format!("the metadata of {owner} can't be read: {why}");
+        Error::new(ErrorKind::Unreadable, message)
+    })
 }
