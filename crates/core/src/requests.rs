@@ -60,6 +60,9 @@ pub fn token_request(
     now: Moment,
     random: &dyn Random,
 ) -> Result<Request, Error> {
+    if connection.needs_metadata() {
+        return Err(connection.lacks_metadata());
+    }
     let app = connection.app();
     if matches!(grant, Grant::JwtBearer) && app.signs_tokens() {
         return Err(makes_no_request(app));

@@ -9,6 +9,8 @@ pub(super) struct File {
     /// A remark for readers.
     #[serde(default, rename = "about")]
     _about: Option<String>,
+    /// The metadata of the authorization server, for a profile with discovery.
+    pub(super) metadata: Option<Value>,
     #[serde(default)]
     pub(super) requests: Vec<RequestCase>,
     #[serde(default)]

@@ -11,7 +11,8 @@ use super::{Failure, NOW};
 use crate::dry_run::{Counting, named_grant, named_secrets};
 use crate::{
     App, Clock, Connection, DryRun, Error, GrantKind, ManualClock, Moment, Provider, Response,
-    Secret, Settings, TokenResponse, dry_run_login, read_token_response, token_request,
+    Secret, ServerMetadata, Settings, TokenResponse, dry_run_login, read_token_response,
+    token_request,
 };
 
 pub(super) struct Runner<'a> {
@@ -119,6 +120,7 @@ impl Runner<'_> {
         }
         let Some(word) = key else {
             let connection = Connection::new("case", &settings, Arc::clone(self.provider))?;
+            let connection = self.discovered(connection)?;
             return Ok(Built {
                 connection: named_secrets(&connection),
                 key_values: Vec::new(),
@@ -129,10 +131,27 @@ impl Runner<'_> {
         let key_values = key.values();
         let provider = Arc::clone(self.provider);
         let connection = Connection::with_signer("case", &settings, provider, Arc::new(key))?;
+        let connection = self.discovered(connection)?;
         Ok(Built {
             connection: named_secrets(&connection),
             key_values,
         })
+    }
+
+    /// Adds the endpoints of the file's metadata.
+    fn discovered(&self, connection: Connection) -> Result<Connection, Error> {
+        let Some(document) = self
+            .file
+            .metadata
+            .as_ref()
+            .filter(|_| connection.needs_metadata())
+        else {
+            return Ok(connection);
+        };
+        let issuer = document.get("issuer").and_then(Value::as_str);
+        let expected = connection.issuer().or(issuer).unwrap_or_default();
+        let metadata = ServerMetadata::from_json(expected, document.to_string().as_bytes())?;
+        connection.with_metadata(Arc::new(metadata))
     }
 }
 

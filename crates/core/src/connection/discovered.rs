@@ -112,6 +112,16 @@ impl Connection {
         registered
     }
 
+    /// Returns the error for a request whose endpoint is not known yet.
+    pub(crate) fn lacks_metadata(&self) -> Error {
+        let source = self.issuer().or(self.policy.resource.as_deref());
+        let source = source.unwrap_or_default();
+        let message = format!("the endpoints of {source} have not been discovered yet");
+        Error::setting("issuer", message)
+            .with_provider(&self.profile().id)
+            .with_hint("set token_url and authorize_url, or let a client discover them, which sends requests")
+    }
+
     /// Returns the metadata that the endpoints come from.
     pub(crate) fn metadata(&self) -> Option<&Arc<ServerMetadata>> {
         self.metadata.as_ref()

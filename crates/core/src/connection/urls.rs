@@ -235,6 +235,9 @@ impl Connection {
         scopes: &[T],
     ) -> Result<Url, Error> {
         let url = self.endpoints.authorize_url.as_ref().ok_or_else(|| {
+            if self.needs_metadata() {
+                return self.lacks_metadata();
+            }
             Error::setting(
                 "authorize_url",
                 format!("{} has no authorization endpoint", self.profile().name),
