@@ -335,6 +335,17 @@ impl Client {
         Inner::obtain(&self.0, want)
     }
 
+    /// Like [`Client::token_valid_for`], for async code on any runtime.
+    ///
+    /// See [`Client::token_async`] for when the future resolves.
+    pub fn token_valid_for_async(&self, min_valid: Duration) -> TokenFuture {
+        let want = Want {
+            min_valid: Some(min_valid),
+            force: false,
+        };
+        TokenFuture::new(&self.0, want)
+    }
+
     /// Requests a new token, even if the cached one is valid.
     ///
     /// If the request fails and the cached token is still valid, that one is returned.
@@ -362,6 +373,17 @@ impl Client {
             ..DEFAULT_WANT
         };
         Inner::obtain(&self.0, want)
+    }
+
+    /// Like [`Client::refresh_now`], for async code on any runtime.
+    ///
+    /// See [`Client::token_async`] for when the future resolves.
+    pub fn refresh_now_async(&self) -> TokenFuture {
+        let want = Want {
+            force: true,
+            ..DEFAULT_WANT
+        };
+        TokenFuture::new(&self.0, want)
     }
 
     /// Returns this client's counters.
