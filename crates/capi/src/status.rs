@@ -57,6 +57,10 @@ pub enum csign_status {
     STORE = 45,
     /// Another client holds the lease of this grant.
     BUSY = 46,
+    /// The call's own timeout is over. The work continues, and its outcome is kept.
+    TIMEOUT = 47,
+    /// The caller cancelled the call. Work that had started continues, and its outcome is kept.
+    CANCELLED = 48,
     /// The server rejected the request with an OAuth error (RFC 6749 section 5.2).
     REJECTED = 60,
     /// The refresh token or the consent is no longer valid: a person must log in.
@@ -177,6 +181,8 @@ const STATUSES: &[(csign_status, &std::ffi::CStr)] = &[
     (csign_status::UNAVAILABLE, c"UNAVAILABLE"),
     (csign_status::STORE, c"STORE"),
     (csign_status::BUSY, c"BUSY"),
+    (csign_status::TIMEOUT, c"TIMEOUT"),
+    (csign_status::CANCELLED, c"CANCELLED"),
     (csign_status::REJECTED, c"REJECTED"),
     (csign_status::LOGIN_REQUIRED, c"LOGIN_REQUIRED"),
     (csign_status::CONSENT_REQUIRED, c"CONSENT_REQUIRED"),
@@ -210,6 +216,8 @@ const KINDS: &[(ErrorKind, csign_status)] = &[
     (ErrorKind::Clock, csign_status::CLOCK),
     (ErrorKind::Store, csign_status::STORE),
     (ErrorKind::Busy, csign_status::BUSY),
+    (ErrorKind::Timeout, csign_status::TIMEOUT),
+    (ErrorKind::Cancelled, csign_status::CANCELLED),
     (ErrorKind::Plugin, csign_status::PLUGIN),
 ];
 

@@ -1,8 +1,11 @@
 //! Explores a model of the single flight with a random scheduler.
 //!
 //! The real code needs real threads, so this is a copy of its state machine, step by step and with
-//! the same field names: `start`, `take_off`, `Landing::drop`, `obtain` and the poll of
-//! `TokenFuture` in `crates/core/src/client/single_flight.rs`.
+//! the same names: `Inner::start` and `Inner::publish` in `single_flight.rs`, `Gate` in `gate.rs`,
+//! and `Slot` and `Pending` in `pending.rs` (`crates/core/src/client/`). A thread waits like a task
+//! does: it registers a waker, and sleeps until that is woken.
+
+use std::collections::BTreeMap;
 
 use shuttle::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use shuttle::sync::{Arc, Condvar, Mutex};
@@ -11,19 +14,28 @@ use shuttle::{check_random, thread};
 #[derive(Default)]
 struct SingleFlight {
     state: Mutex<State>,
-    landed: Condvar,
     /// The token that callers see; not protected by the state's lock, as in the real code.
     shown: AtomicUsize,
-    in_the_air: AtomicUsize,
+    running: AtomicUsize,
     requests: AtomicUsize,
 }
 
 #[derive(Default)]
 struct State {
-    flying: bool,
-    landings: u64,
-    outcome: Option<Result<usize, ()>>,
-    wakers: Vec<Arc<Woken>>,
+    in_flight: Option<Arc<Slot>>,
+}
+
+#[derive(Default)]
+struct Slot {
+    gate: Mutex<Gate>,
+    outcome: Mutex<Option<Result<usize, ()>>>,
+}
+
+#[derive(Default)]
+struct Gate {
+    is_open: bool,
+    next: usize,
+    wakers: BTreeMap<usize, Arc<Woken>>,
 }
 
 /// A task that sleeps until it is woken.
@@ -35,7 +47,7 @@ struct Woken {
 
 enum Start {
     Done(usize),
-    Wait(u64),
+    Wait(Arc<Slot>),
 }
 
 /// Bugs that the exploration must find.
@@ -44,8 +56,10 @@ enum Flaw {
     None,
     /// Doesn't check the token again under the lock.
     NoSecondLook,
-    /// Releases the lock between checking the landings and registering the waker.
+    /// Releases the lock between checking the gate and registering the waker.
     WakerTooLate,
+    /// Opens the gate before the outcome is there.
+    OutcomeTooLate,
 }
 
 fn start(single_flight: &Arc<SingleFlight>, fails: bool, flaw: Flaw) -> Start {
@@ -58,18 +72,18 @@ fn start(single_flight: &Arc<SingleFlight>, fails: bool, flaw: Flaw) -> Start {
     if shown > 0 && flaw != Flaw::NoSecondLook {
         return Start::Done(shown);
     }
-    let landings = state.landings;
-    if !state.flying {
-        let single_flight = Arc::clone(single_flight);
-        thread::spawn(move || fly(&single_flight, fails));
-        state.flying = true;
+    if let Some(slot) = &state.in_flight {
+        return Start::Wait(Arc::clone(slot));
     }
-    Start::Wait(landings)
+    let slot = Arc::new(Slot::default());
+    let (single_flight, filled) = (Arc::clone(single_flight), Arc::clone(&slot));
+    thread::spawn(move || refresh(&single_flight, &filled, fails, flaw));
+    Start::Wait(Arc::clone(state.in_flight.insert(slot)))
 }
 
-fn fly(single_flight: &SingleFlight, fails: bool) {
+fn refresh(single_flight: &SingleFlight, slot: &Slot, fails: bool, flaw: Flaw) {
     assert_eq!(
-        single_flight.in_the_air.fetch_add(1, Ordering::SeqCst),
+        single_flight.running.fetch_add(1, Ordering::SeqCst),
         0,
         "two requests at once"
     );
@@ -82,55 +96,75 @@ fn fly(single_flight: &SingleFlight, fails: bool) {
     if let Ok(token) = outcome {
         single_flight.shown.store(token, Ordering::SeqCst);
     }
-    single_flight.in_the_air.fetch_sub(1, Ordering::SeqCst);
+    single_flight.running.fetch_sub(1, Ordering::SeqCst);
     let mut state = single_flight.state.lock().unwrap();
-    state.outcome = Some(outcome);
-    state.flying = false;
-    state.landings += 1;
-    let wakers = std::mem::take(&mut state.wakers);
+    state.in_flight = None;
     drop(state);
-    single_flight.landed.notify_all();
-    for waker in wakers {
-        *waker.flag.lock().unwrap() = true;
-        waker.changed.notify_all();
+    if flaw == Flaw::OutcomeTooLate {
+        slot.open();
     }
+    *slot.outcome.lock().unwrap() = Some(outcome);
+    slot.open();
 }
 
-fn obtain(single_flight: &Arc<SingleFlight>, fails: bool, flaw: Flaw) -> Result<usize, ()> {
-    let landings = match start(single_flight, fails, flaw) {
-        Start::Done(token) => return Ok(token),
-        Start::Wait(landings) => landings,
-    };
-    let mut state = single_flight.state.lock().unwrap();
-    while state.landings == landings {
-        state = single_flight.landed.wait(state).unwrap();
+impl Slot {
+    fn open(&self) {
+        let mut gate = self.gate.lock().unwrap();
+        gate.is_open = true;
+        let wakers = std::mem::take(&mut gate.wakers);
+        drop(gate);
+        for waker in wakers.into_values() {
+            *waker.flag.lock().unwrap() = true;
+            waker.changed.notify_all();
+        }
     }
-    state.outcome.expect("a completed flight has an outcome")
-}
 
-/// Runs a task: polls, sleeps until woken, polls again.
-fn obtain_async(single_flight: &Arc<SingleFlight>, fails: bool, flaw: Flaw) -> Result<usize, ()> {
-    let landings = match start(single_flight, fails, flaw) {
-        Start::Done(token) => return Ok(token),
-        Start::Wait(landings) => landings,
-    };
-    loop {
-        let woken = Arc::new(Woken::default());
-        let mut state = single_flight.state.lock().unwrap();
-        if state.landings != landings {
-            return state.outcome.expect("a completed flight has an outcome");
+    /// Registers a waker in place of the caller's last one. Returns `false` if the gate is open.
+    fn register(&self, place: &mut Option<usize>, waker: &Arc<Woken>, flaw: Flaw) -> bool {
+        let mut gate = self.gate.lock().unwrap();
+        if gate.is_open {
+            return false;
         }
         if flaw == Flaw::WakerTooLate {
-            drop(state);
+            drop(gate);
             thread::yield_now();
-            state = single_flight.state.lock().unwrap();
+            gate = self.gate.lock().unwrap();
         }
-        state.wakers.push(Arc::clone(&woken));
-        drop(state);
+        let own = *place.get_or_insert(gate.next);
+        gate.next = gate.next.max(own + 1);
+        gate.wakers.insert(own, Arc::clone(waker));
+        true
+    }
+}
+
+/// Polls, sleeps until woken, and polls again.
+fn obtain(single_flight: &Arc<SingleFlight>, fails: bool, flaw: Flaw) -> Result<usize, ()> {
+    let slot = match start(single_flight, fails, flaw) {
+        Start::Done(token) => return Ok(token),
+        Start::Wait(slot) => slot,
+    };
+    let mut place = None;
+    loop {
+        let woken = Arc::new(Woken::default());
+        if !slot.register(&mut place, &woken, flaw) {
+            let outcome = slot.outcome.lock().unwrap();
+            return outcome.expect("an open gate has an outcome");
+        }
         let mut flag = woken.flag.lock().unwrap();
         while !*flag {
             flag = woken.changed.wait(flag).unwrap();
         }
+    }
+}
+
+/// Waits like a future that is dropped before the request ends.
+fn give_up(single_flight: &Arc<SingleFlight>, fails: bool, flaw: Flaw) {
+    if let Start::Wait(slot) = start(single_flight, fails, flaw) {
+        let mut place = None;
+        slot.register(&mut place, &Arc::default(), flaw);
+        thread::yield_now();
+        let mut gate = slot.gate.lock().unwrap();
+        drop(place.and_then(|own| gate.wakers.remove(&own)));
     }
 }
 
@@ -142,10 +176,10 @@ fn explore(fails: bool, flaw: Flaw) {
             .map(|index| {
                 let (single_flight, failed) = (Arc::clone(&single_flight), Arc::clone(&failed));
                 thread::spawn(move || {
-                    let got = match index % 2 {
-                        0 => obtain(&single_flight, fails, flaw),
-                        _ => obtain_async(&single_flight, fails, flaw),
-                    };
+                    if index == 0 {
+                        return give_up(&single_flight, fails, flaw);
+                    }
+                    let got = obtain(&single_flight, fails, flaw);
                     failed.fetch_or(got.is_err(), Ordering::SeqCst);
                 })
             })
@@ -173,7 +207,7 @@ fn a_failure_goes_to_the_callers_that_waited_for_it() {
 
 #[test]
 fn the_exploration_finds_inserted_bugs() {
-    for flaw in [Flaw::NoSecondLook, Flaw::WakerTooLate] {
+    for flaw in [Flaw::NoSecondLook, Flaw::WakerTooLate, Flaw::OutcomeTooLate] {
         let found = std::panic::catch_unwind(|| explore(false, flaw));
         assert!(found.is_err());
     }

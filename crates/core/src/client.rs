@@ -3,6 +3,7 @@
 mod background;
 pub(crate) mod bound;
 mod builder;
+mod cancel;
 mod counters;
 mod credentials;
 mod defaults;
@@ -11,15 +12,19 @@ mod earlier;
 pub mod failpoint;
 mod forget;
 mod fresh;
+mod futures;
+mod gate;
 mod history;
 mod inspect;
 mod invalidate;
 mod journal;
+mod lane;
 pub(crate) mod leases;
 mod login;
 mod login_needed;
 mod login_result;
 mod metadata;
+mod pending;
 mod persistence;
 mod record;
 mod refresh;
@@ -30,7 +35,9 @@ mod salvage;
 mod save;
 mod seed;
 mod single_flight;
+mod slot;
 mod storeless;
+mod timer;
 #[cfg_attr(not(feature = "tracing"), path = "client/untraced.rs")]
 pub(crate) mod trace;
 mod whom;
@@ -42,6 +49,7 @@ use std::time::Duration;
 
 pub use self::background::Stop;
 pub use self::builder::ClientBuilder;
+pub use self::cancel::Cancel;
 use self::counters::Counters;
 pub use self::counters::Counts;
 use self::credentials::Credentials;
@@ -49,15 +57,17 @@ use self::failpoint::{Failpoints, Point};
 pub use self::forget::Revocation;
 use self::fresh::Cache;
 pub use self::fresh::{Cached, Fresh};
+use self::futures::Reads;
 pub use self::history::{Event, What};
 pub use self::inspect::{EndedGrant, PendingAttempt, RecordSummary, ServerRest};
 use self::leases::Leases;
 use self::metadata::Metadata;
+pub use self::pending::{Pending, TokenFuture};
 use self::persistence::Persistence;
 pub(crate) use self::record::guessed_lifetime;
 pub use self::seed::SpentSeeds;
-pub use self::single_flight::TokenFuture;
 use self::single_flight::{SingleFlight, Want};
+use self::timer::Timer;
 use crate::{Clock, Connection, Error, Extra, Random, Source, Token, Transport};
 
 /// Returns a connection's token and keeps it valid.
@@ -128,6 +138,8 @@ struct Inner {
     /// How far the server's clock is ahead of ours, if assertions must follow it.
     skew_s: AtomicI64,
     single_flight: SingleFlight,
+    reads: Reads,
+    timer: Timer,
     shown: Cache,
     counters: Counters,
     spent_seeds: Option<Arc<dyn SpentSeeds>>,
@@ -274,36 +286,6 @@ impl Client {
         Some(token)
     }
 
-    /// Like [`Client::token`], for async code on any runtime.
-    ///
-    /// The future resolves at once if the cached token is fresh, or else when the request's own
-    /// thread has finished. Dropping the future doesn't interrupt that thread.
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// use countersign_core::{Client, Error};
-    ///
-    /// /// Runs on any runtime.
-    /// async fn authorization(client: &Client) -> Result<String, Error> {
-    ///     Ok(client.token_async().await?.authorization().expose().to_owned())
-    /// }
-    /// # use std::task::{Context, Poll, Waker};
-    /// # let client = countersign_core::testing::client([
-    /// #     Ok(countersign_core::testing::token_response("t1", 3600)),
-    /// # ]).client;
-    /// # client.token()?;
-    /// # let mut future = std::pin::pin!(authorization(&client));
-    /// # let Poll::Ready(header) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
-    /// #     panic!("the cached token is fresh");
-    /// # };
-    /// # assert_eq!(header?, "Bearer t1");
-    /// # Ok::<(), countersign_core::Error>(())
-    /// ```
-    pub fn token_async(&self) -> TokenFuture {
-        TokenFuture::new(&self.0, DEFAULT_WANT)
-    }
-
     /// Like [`Client::token`], for a token that is valid for at least `min_valid`.
     ///
     /// # Errors
@@ -335,17 +317,6 @@ impl Client {
         Inner::obtain(&self.0, want)
     }
 
-    /// Like [`Client::token_valid_for`], for async code on any runtime.
-    ///
-    /// See [`Client::token_async`] for when the future resolves.
-    pub fn token_valid_for_async(&self, min_valid: Duration) -> TokenFuture {
-        let want = Want {
-            min_valid: Some(min_valid),
-            force: false,
-        };
-        TokenFuture::new(&self.0, want)
-    }
-
     /// Requests a new token, even if the cached one is valid.
     ///
     /// If the request fails and the cached token is still valid, that one is returned.
@@ -373,17 +344,6 @@ impl Client {
             ..DEFAULT_WANT
         };
         Inner::obtain(&self.0, want)
-    }
-
-    /// Like [`Client::refresh_now`], for async code on any runtime.
-    ///
-    /// See [`Client::token_async`] for when the future resolves.
-    pub fn refresh_now_async(&self) -> TokenFuture {
-        let want = Want {
-            force: true,
-            ..DEFAULT_WANT
-        };
-        TokenFuture::new(&self.0, want)
     }
 
     /// Returns this client's counters.
@@ -429,9 +389,7 @@ impl Client {
     /// # Ok::<(), countersign_core::Error>(())
     /// ```
     pub fn events(&self) -> Result<Vec<Event>, Error> {
-        Inner::bounded(&self.0, "reading the events", |inner| {
-            inner.persistence.events()
-        })
+        self.events_async().wait()
     }
 
     /// Returns when the stored refresh token expires, in seconds since 1970, if the vendor said so.
@@ -458,10 +416,7 @@ impl Client {
     /// # Ok::<(), countersign_core::Error>(())
     /// ```
     pub fn refresh_token_expires_at(&self) -> Result<Option<i64>, Error> {
-        Inner::bounded(&self.0, "reading the record", |inner| {
-            let record = inner.persistence.load()?.record;
-            Ok(record.and_then(|record| record.refresh_token_expires_at()))
-        })
+        self.refresh_token_expires_at_async().wait()
     }
 
     /// Returns whether a refresh token is stored.
@@ -515,10 +470,7 @@ impl Client {
     /// # Ok::<(), countersign_core::Error>(())
     /// ```
     pub fn identity(&self) -> Result<Extra, Error> {
-        Inner::bounded(&self.0, "the identity request", |inner| {
-            let token = Self(Arc::clone(inner)).token()?;
-            inner.identity_or_replace(&token)
-        })
+        self.identity_async().wait()
     }
 
     /// Like [`Client::identity`], for a token that you already have.

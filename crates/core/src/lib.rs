@@ -116,8 +116,8 @@ pub use crate::choices::{BasicEncoding, ClientAuth, GrantKind, Roots, StoreSetti
 #[doc(hidden)]
 pub use crate::client::failpoint;
 pub use crate::client::{
-    Cached, Change, Client, ClientBuilder, Counts, EndedGrant, Event, Fresh, PendingAttempt,
-    RecordSummary, Revocation, ServerRest, SpentSeeds, Stop, TokenFuture, What,
+    Cached, Cancel, Change, Client, ClientBuilder, Counts, EndedGrant, Event, Fresh, Pending,
+    PendingAttempt, RecordSummary, Revocation, ServerRest, SpentSeeds, Stop, TokenFuture, What,
 };
 pub use crate::clock::{Clock, ManualClock, Moment, SystemClock};
 pub use crate::connection::Connection;

@@ -138,10 +138,6 @@ fn error_kind(status: &Enum) -> String {
     let of_this_package = [
         ("LIBRARY", "The native library is missing or incompatible."),
         (
-            "TIMEOUT",
-            "The timeout of this call expired. The request continues.",
-        ),
-        (
             "UNKNOWN",
             "A kind that this version of the package does not know.",
         ),

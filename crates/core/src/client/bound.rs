@@ -2,8 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "starts the threads of all calls")]
 
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::{Client, Inner, trace};
@@ -15,8 +14,8 @@ impl Client {
     /// It is five times the connection's `timeout_ms` plus 60 s of real time. Most calls return
     /// much sooner.
     ///
-    /// The bound holds for every method that may use the store or send a request, and for the
-    /// futures of [`Client::token_async`], whatever the store, the transport, the signer and other
+    /// The bound holds for every method that may use the store or send a request, and for every
+    /// [`Pending`](crate::Pending), whatever the store, the transport, the signer and other
     /// processes do. Work that is unfinished by then continues, and its outcome is stored.
     /// [`Client::drain`] has its own bound, the timeout that you pass.
     ///
@@ -44,55 +43,21 @@ impl Inner {
         self.max_wait.unwrap_or_else(|| max_wait(&self.connection))
     }
 
-    /// Runs `work` on a thread of its own, and waits for it for at most [`Inner::max_wait`].
-    ///
-    /// `what` names the work in errors.
-    pub(super) fn bounded<T: Send + 'static>(
-        this: &Arc<Self>,
-        what: &str,
-        work: impl FnOnce(&Arc<Self>) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        if this.check_process().is_err() {
-            // In a forked child every slow call fails at once, so no thread is needed.
-            return work(this);
-        }
-        // The outcome isn't sent through a channel: one for each type of outcome takes 40 KB.
-        let slot = Arc::new(Mutex::new(None));
-        let outcome = Arc::clone(&slot);
-        let inner = Arc::clone(this);
-        let call = move || {
-            let outcome = work(&inner);
-            // If this is the last handle, the client is dropped before the caller returns.
-            drop(inner);
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
-        };
-        this.wait_for(what, Box::new(call))?;
-        let outcome = outcome
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        outcome.unwrap_or_else(|| Err(panicked(what)))
-    }
-
-    /// Runs a call on a thread of its own, and waits until it has returned.
-    fn wait_for(&self, what: &str, call: Box<dyn FnOnce() + Send>) -> Result<(), Error> {
-        let (returned, wait) = mpsc::sync_channel(1);
-        let call = move || {
-            call();
-            // If this took too long, nobody is waiting any more.
-            let _ = returned.send(());
-        };
-        spawn("countersign-call", call)?;
-        match wait.recv_timeout(self.max_wait()) {
-            Ok(()) => Ok(()),
-            Err(RecvTimeoutError::Timeout) => Err(self.hangs(what)),
-            Err(RecvTimeoutError::Disconnected) => Err(panicked(what)),
-        }
-    }
-
     /// Builds the error for a caller that has waited for [`Inner::max_wait`].
     pub(super) fn hangs(&self, what: &str) -> Error {
         hangs(&self.connection, what, self.max_wait())
+    }
+
+    /// Builds the error for a caller whose own timeout is over.
+    pub(super) fn timed_out(&self, what: &str, timeout: Duration) -> Error {
+        let (label, timeout) = (self.connection.label(), timeout.as_secs_f32());
+        let message =
+            format!("{label}: {what} did not finish within the call's timeout, {timeout} s");
+        Error::new(ErrorKind::Timeout, message)
+            .with_provider(&self.connection.profile().id)
+            .with_hint(
+                "call again, or pass a longer timeout: the work continues, and its outcome is kept",
+            )
     }
 }
 
@@ -110,8 +75,10 @@ pub(crate) fn hangs(connection: &Connection, what: &str, waited: Duration) -> Er
         .with_hint("check the disk or server that `store` names, and the program's own transport, signer or store if it has one")
 }
 
-fn panicked(what: &str) -> Error {
-    Error::new(ErrorKind::Internal, format!("{what} panicked"))
+/// Runs work, and turns a panic into an error.
+pub(super) fn caught<T>(what: &str, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    let panicked = |_| Err(Error::new(ErrorKind::Internal, format!("{what} panicked")));
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(panicked)
 }
 
 /// Runs work on a thread of its own, which nobody joins.

@@ -8,11 +8,13 @@ use super::counters::Counters;
 use super::credentials::Credentials;
 use super::failpoint::Failpoints;
 use super::fresh::Cache;
+use super::futures::Reads;
 use super::leases::Leases;
 use super::metadata::Metadata;
 use super::persistence::Persistence;
 use super::seed::SpentSeeds;
 use super::single_flight::SingleFlight;
+use super::timer::Timer;
 use super::{Change, Client, Inner, Listener, OnWarning, defaults, registration, storeless};
 use crate::{
     Clock, Connection, Durability, Error, Owner, Random, Store, StoreSetting, SystemClock,
@@ -396,6 +398,8 @@ impl ClientBuilder {
             registration: registration::Current::default(),
             skew_s: AtomicI64::new(0),
             single_flight: SingleFlight::default(),
+            reads: Reads::default(),
+            timer: Timer::default(),
             shown: Cache::default(),
             counters: Counters::default(),
             spent_seeds: self.spent_seeds,

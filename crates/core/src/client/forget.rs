@@ -57,7 +57,7 @@ impl Client {
     /// # Ok::<(), countersign_core::Error>(())
     /// ```
     pub fn forget(&self) -> Result<Revocation, Error> {
-        Inner::bounded(&self.0, "the revocation", |inner| inner.forget(false))
+        self.forget_async().wait()
     }
 
     /// Like [`Client::forget`], but deletes the token even if the vendor did not revoke it.
@@ -87,7 +87,7 @@ impl Client {
     /// # Ok::<(), countersign_core::Error>(())
     /// ```
     pub fn force_forget(&self) -> Result<Revocation, Error> {
-        Inner::bounded(&self.0, "the revocation", |inner| inner.forget(true))
+        self.force_forget_async().wait()
     }
 
     /// Returns the path of the damaged copy of the connection's record, if there is one.
@@ -105,7 +105,7 @@ impl Client {
 }
 
 impl Inner {
-    fn forget(&self, force: bool) -> Result<Revocation, Error> {
+    pub(super) fn forget(&self, force: bool) -> Result<Revocation, Error> {
         let _in_flight = self.enter()?;
         self.reread_changed();
         let lease = self.lease()?;

@@ -1,9 +1,7 @@
 //! Logins: a person's browser brings the code, which the client exchanges once.
 
-use super::refresh::Returned;
 use super::{Client, Inner};
-use crate::login::kept_parameters;
-use crate::{Error, Login, Token, Url, read_authorization_response};
+use crate::{Error, Login, Token, Url};
 
 impl Client {
     /// Starts a login that returns to this redirect URI, which defaults to the connection's.
@@ -53,7 +51,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// As [`read_authorization_response`], and if the exchange or the store fails.
+    /// As [`crate::read_authorization_response`], and if the exchange or the store fails.
     ///
     /// # Example
     ///
@@ -75,13 +73,6 @@ impl Client {
     /// # Ok::<(), countersign_core::Error>(())
     /// ```
     pub fn complete_login(&self, login: &Login, callback: &str) -> Result<Token, Error> {
-        let connection = &self.0.connection;
-        let grant = read_authorization_response(connection, login, callback)?;
-        let kept = kept_parameters(connection.profile(), callback)?;
-        let login = login.clone();
-        Inner::bounded(&self.0, "the login", move |inner| {
-            let login = &login;
-            inner.exchange_login(&grant, &Returned { login, kept })
-        })
+        self.complete_login_async(login, callback).wait()
     }
 }

@@ -1,45 +1,38 @@
 //! Single flight: one request at a time, whose outcome all threads share.
 
-use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Inner;
-use super::bound::spawn;
+use super::bound::{caught, spawn};
 use super::history::Rest;
 use super::record::Record;
 use super::rejected::Rejected;
+use super::slot::{Begun, Slot};
 use crate::{Error, ErrorKind, Moment, Secret, Token, Verdict};
 
 /// The state that the threads of a client share.
 #[derive(Default)]
 pub(super) struct SingleFlight {
     state: Mutex<State>,
+    /// Notified when a request ends, for [`SingleFlight::wait_until_idle`].
     ended: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    /// Whether a request is in flight.
-    in_flight: bool,
+    /// The request in flight, and its outcome once it has ended.
+    in_flight: Option<Arc<Slot<Token>>>,
     /// How many requests are in flight on their callers' own threads.
     entered: usize,
     /// Whether no new request may start.
     draining: bool,
-    /// How many requests have ended.
-    finished: u64,
-    /// The outcome of the last request.
-    outcome: Option<Result<Token, Error>>,
     /// How many requests have failed since the last success.
     failures: u32,
     pause: Option<Pause>,
     rejected: Rejected,
     /// A record that the store rejected.
     unsaved: Option<(Record, Error)>,
-    wakers: Vec<Waker>,
-    /// Whether a thread ensures that no future waits too long.
-    watched: bool,
 }
 
 /// A time without requests, because the server asked for it or the last requests failed.
@@ -51,8 +44,6 @@ struct Pause {
     error: Error,
 }
 
-const THE_REFRESH: &str = "the refresh";
-
 /// A caller's requirements.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Want {
@@ -63,40 +54,20 @@ pub(super) struct Want {
     pub(super) force: bool,
 }
 
-/// A caller's result, or the request that it has to wait for.
-enum Start {
-    Done(Result<Token, Error>),
-    /// The number of requests that had ended when the wait began.
-    Wait(u64),
-}
-
 impl Inner {
-    /// Returns the cached token, or the outcome of one request that all threads share.
-    pub(super) fn obtain(this: &Arc<Self>, want: Want) -> Result<Token, Error> {
-        let finished = match Self::start(this, want) {
-            Start::Done(result) => return result,
-            Start::Wait(finished) => finished,
-        };
-        let is_in_flight = |state: &mut State| state.finished == finished;
-        let ended = &this.single_flight.ended;
-        let waited =
-            ended.wait_timeout_while(this.single_flight.state(), this.max_wait(), is_in_flight);
-        let (state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
-        match waited.timed_out() {
-            true => this.still_valid(&state, this.hangs(THE_REFRESH)),
-            false => this.read_outcome(&state),
-        }
-    }
+    /// Names a token request in errors.
+    pub(super) const THE_REFRESH: &str = "the refresh";
 
-    fn start(this: &Arc<Self>, want: Want) -> Start {
+    /// Returns the cached token, or the request to wait for, which it may start.
+    pub(super) fn start(this: &Arc<Self>, want: Want) -> Begun<Token> {
         if !want.force
             && let Some(token) = this.remembered(want)
         {
             this.counters.hits.add();
-            return Start::Done(Ok(token));
+            return Begun::Done(Ok(token));
         }
         if let Err(error) = this.check_process() {
-            return Start::Done(Err(error));
+            return Begun::Done(Err(error));
         }
         let now = this.clock.now();
         let mut state = this.single_flight.state();
@@ -105,22 +76,22 @@ impl Inner {
             && let Some(token) = this.remembered(want)
         {
             this.counters.hits.add();
-            return Start::Done(Ok(token));
+            return Begun::Done(Ok(token));
         }
         if let Some(error) = state.paused(now, want.force) {
-            return Start::Done(this.still_valid(&state, error));
+            return Begun::Done(this.still_valid_in(&state, error));
         }
-        let finished = state.finished;
-        if state.in_flight {
+        if let Some(slot) = &state.in_flight {
             this.counters.waits.add();
-        } else if state.draining {
-            return Start::Done(this.still_valid(&state, this.drained()));
-        } else if let Err(error) = Self::start_thread(this, move |inner| inner.refresh(want)) {
-            return Start::Done(Err(error));
-        } else {
-            state.in_flight = true;
+            return Begun::Wait(Arc::clone(slot));
         }
-        Start::Wait(finished)
+        if state.draining {
+            return Begun::Done(this.still_valid_in(&state, this.drained()));
+        }
+        match Self::start_thread(this, move |inner| inner.refresh(want)) {
+            Ok(slot) => Begun::Wait(Arc::clone(state.in_flight.insert(slot))),
+            Err(error) => Begun::Done(Err(error)),
+        }
     }
 
     fn remembered(&self, want: Want) -> Option<Token> {
@@ -134,19 +105,12 @@ impl Inner {
         }
     }
 
-    fn read_outcome(&self, state: &State) -> Result<Token, Error> {
-        match &state.outcome {
-            Some(Ok(token)) => Ok(token.clone()),
-            Some(Err(error)) => self.still_valid(state, error.clone()),
-            None => Err(Error::new(
-                ErrorKind::Internal,
-                "a request ended without an outcome",
-            )),
-        }
+    /// Returns the cached token if it is still valid and no API has rejected it, or else the error.
+    pub(super) fn still_valid(&self, error: Error) -> Result<Token, Error> {
+        self.still_valid_in(&self.single_flight.state(), error)
     }
 
-    /// Returns the cached token if it is still valid and no API has rejected it, or else the error.
-    fn still_valid(&self, state: &State, error: Error) -> Result<Token, Error> {
+    fn still_valid_in(&self, state: &State, error: Error) -> Result<Token, Error> {
         let token = self.shown.valid_for(Duration::ZERO, self.clock.now());
         let token = token.filter(|token| {
             token.remaining(self.clock.now()) > Duration::ZERO
@@ -159,37 +123,15 @@ impl Inner {
     fn start_thread(
         this: &Arc<Self>,
         work: impl FnOnce(&Self) -> Result<Token, Error> + Send + 'static,
-    ) -> Result<(), Error> {
-        let inner = Arc::clone(this);
+    ) -> Result<Arc<Slot<Token>>, Error> {
+        let slot = Arc::new(Slot::default());
+        let (inner, filled) = (Arc::clone(this), Arc::clone(&slot));
         let request = move || {
-            let mut completion = Completion {
-                inner: &inner,
-                outcome: None,
-            };
-            completion.outcome = Some(work(&inner));
+            let outcome = caught("the request", || work(&inner));
+            inner.publish(&filled, outcome);
         };
-        spawn("countersign-refresh", request)
-    }
-
-    /// Wakes the futures that wait for this request after `left`, unless it ends earlier.
-    ///
-    /// This takes a thread, because no runtime's timer is available.
-    fn watch(this: &Arc<Self>, finished: u64, left: Duration) -> Result<(), Error> {
-        let inner = Arc::clone(this);
-        let watch = move || {
-            let is_in_flight = |state: &mut State| state.finished == finished;
-            let ended = &inner.single_flight.ended;
-            let waited = ended.wait_timeout_while(inner.single_flight.state(), left, is_in_flight);
-            let (mut state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
-            state.watched = false;
-            let wakers = match waited.timed_out() {
-                true => std::mem::take(&mut state.wakers),
-                false => Vec::new(),
-            };
-            drop(state);
-            wakers.into_iter().for_each(Waker::wake);
-        };
-        spawn("countersign-bound", watch)
+        spawn("countersign-refresh", request)?;
+        Ok(slot)
     }
 
     /// Starts this work on the refresh thread, unless a request is in flight.
@@ -198,49 +140,34 @@ impl Inner {
         work: impl FnOnce(&Self) -> Result<Token, Error> + Send + 'static,
     ) -> Result<(), Error> {
         let mut state = this.single_flight.state();
-        if !state.in_flight {
-            Self::start_thread(this, work)?;
-            state.in_flight = true;
+        if state.in_flight.is_none() {
+            state.in_flight = Some(Self::start_thread(this, work)?);
         }
         Ok(())
     }
-}
 
-/// Publishes a request's outcome to the waiting threads when dropped, even after a panic.
-struct Completion<'a> {
-    inner: &'a Inner,
-    outcome: Option<Result<Token, Error>>,
-}
-
-impl Drop for Completion<'_> {
-    fn drop(&mut self) {
-        if self.inner.check_process().is_err() {
+    /// Records a request's outcome, and gives it to the callers that wait for it.
+    fn publish(&self, slot: &Slot<Token>, outcome: Result<Token, Error>) {
+        if self.check_process().is_err() {
             return;
         }
-        let outcome = self
-            .outcome
-            .take()
-            .unwrap_or_else(|| Err(Error::new(ErrorKind::Internal, "the request panicked")));
-        let now = self.inner.clock.now();
-        let mut state = self.inner.single_flight.state();
+        let now = self.clock.now();
+        let mut state = self.single_flight.state();
         match &outcome {
             Ok(_) => {
                 state.failures = 0;
                 state.pause = None;
             }
             Err(error) => {
-                self.inner.counters.failures.add();
+                self.counters.failures.add();
                 state.failures = state.failures.saturating_add(1);
-                state.pause = pause_after(error, state.failures, now, self.inner.jitter);
+                state.pause = pause_after(error, state.failures, now, self.jitter);
             }
         }
-        state.outcome = Some(outcome);
-        state.in_flight = false;
-        state.finished += 1;
-        let wakers = std::mem::take(&mut state.wakers);
+        state.in_flight = None;
         drop(state);
-        self.inner.single_flight.ended.notify_all();
-        wakers.into_iter().for_each(Waker::wake);
+        slot.fill(outcome);
+        self.single_flight.ended.notify_all();
     }
 }
 
@@ -308,7 +235,7 @@ impl SingleFlight {
 
     /// Waits up to `timeout` until nothing is in flight, and returns whether that is so.
     pub(super) fn wait_until_idle(&self, timeout: Duration) -> bool {
-        let is_busy = |state: &mut State| state.in_flight || state.entered > 0;
+        let is_busy = |state: &mut State| state.in_flight.is_some() || state.entered > 0;
         let waited = self
             .ended
             .wait_timeout_while(self.state(), timeout, is_busy);
@@ -373,84 +300,5 @@ impl State {
 
     fn was_rejected(&self, access_token: &Secret) -> bool {
         self.rejected.has(access_token)
-    }
-}
-
-/// A future that resolves to a token, on any async runtime.
-///
-/// It resolves at once if there is a fresh token. Otherwise it waits for the request's own thread
-/// without blocking the runtime's.
-#[must_use = "requests nothing unless awaited"]
-pub struct TokenFuture {
-    inner: Arc<Inner>,
-    want: Want,
-    waits_for: Option<Wait>,
-}
-
-/// The request that a future waits for, and until when.
-#[derive(Clone, Copy)]
-struct Wait {
-    finished: u64,
-    until: Instant,
-}
-
-impl TokenFuture {
-    pub(super) fn new(inner: &Arc<Inner>, want: Want) -> Self {
-        Self {
-            inner: Arc::clone(inner),
-            want,
-            waits_for: None,
-        }
-    }
-}
-
-impl Future for TokenFuture {
-    type Output = Result<Token, Error>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let wait = match self.waits_for {
-            Some(wait) => match self.inner.check_process() {
-                Ok(()) => wait,
-                Err(error) => return Poll::Ready(Err(error)),
-            },
-            None => match Inner::start(&self.inner, self.want) {
-                Start::Done(result) => return Poll::Ready(result),
-                Start::Wait(finished) => {
-                    let until = Instant::now() + self.inner.max_wait();
-                    *self.waits_for.insert(Wait { finished, until })
-                }
-            },
-        };
-        let inner = Arc::clone(&self.inner);
-        let mut state = inner.single_flight.state();
-        if state.finished != wait.finished {
-            return Poll::Ready(inner.read_outcome(&state));
-        }
-        let left = wait.until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Poll::Ready(inner.still_valid(&state, inner.hangs(THE_REFRESH)));
-        }
-        if !state.watched {
-            if let Err(error) = Inner::watch(&inner, wait.finished, left) {
-                return Poll::Ready(inner.still_valid(&state, error));
-            }
-            state.watched = true;
-        }
-        if !state
-            .wakers
-            .iter()
-            .any(|waker| waker.will_wake(context.waker()))
-        {
-            state.wakers.push(context.waker().clone());
-        }
-        Poll::Pending
-    }
-}
-
-impl std::fmt::Debug for TokenFuture {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TokenFuture")
-            .field("want", &self.want)
-            .finish_non_exhaustive()
     }
 }

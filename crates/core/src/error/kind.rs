@@ -45,6 +45,10 @@ pub enum ErrorKind {
     Store,
     /// Another client holds the lease of this grant.
     Busy,
+    /// The call's own timeout is over. The work continues, and its outcome is kept.
+    Timeout,
+    /// The caller cancelled the call. Work that had started continues, and its outcome is kept.
+    Cancelled,
     /// A plugin can't be loaded, failed, or violated the plugin ABI.
     Plugin,
     /// A bug in countersign.
@@ -96,7 +100,7 @@ impl ErrorKind {
             Self::Connect | Self::Throttled | Self::Unavailable | Self::Busy | Self::Store => {
                 Verdict::Retry
             }
-            Self::Interrupted => Verdict::Retry,
+            Self::Interrupted | Self::Timeout | Self::Cancelled => Verdict::Retry,
             Self::LoginRequired | Self::ConsentRequired | Self::NoToken | Self::Callback => {
                 Verdict::Reauthorize
             }
@@ -136,6 +140,8 @@ impl ErrorKind {
             Self::Clock => "clock",
             Self::Store => "store",
             Self::Busy => "busy",
+            Self::Timeout => "timeout",
+            Self::Cancelled => "cancelled",
             Self::Plugin => "plugin",
             Self::Internal => "internal",
         }

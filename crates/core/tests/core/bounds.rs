@@ -11,7 +11,9 @@ use countersign_core::{
     Verdict, forward_store,
 };
 
-use crate::support::{PROFILE, block_on, client_credentials, connection, login, rotated_response};
+use crate::support::{
+    PROFILE, block_on, client_credentials, connection, login, rotated_response, started_login,
+};
 
 /// Longer than a call that fails at once, and much shorter than a call that hangs.
 const BOUND: Duration = Duration::from_millis(80);
@@ -134,7 +136,7 @@ fn bench_within(bound: Duration) -> Bench {
 type Call = (&'static str, fn(&Client, &Token) -> Result<(), Error>);
 
 /// All calls that may use the store or send a request.
-const CALLS: [Call; 14] = [
+const CALLS: [Call; 22] = [
     ("token", |client, token| {
         client.invalidate(token);
         client.token().map(drop)
@@ -151,7 +153,34 @@ const CALLS: [Call; 14] = [
         client.invalidate(token);
         client.refresh_now().map(drop)
     }),
+    ("token_valid_for_async", |client, token| {
+        client.invalidate(token);
+        block_on(client.token_valid_for_async(Duration::from_secs(3000))).map(drop)
+    }),
+    ("refresh_now_async", |client, token| {
+        client.invalidate(token);
+        block_on(client.refresh_now_async()).map(drop)
+    }),
     ("complete_login", |client, _| login(client).map(drop)),
+    ("complete_login_async", |client, _| {
+        let (login, callback) = started_login(client)?;
+        block_on(client.complete_login_async(&login, &callback)).map(drop)
+    }),
+    ("forget_async", |client, _| {
+        block_on(client.forget_async()).map(drop)
+    }),
+    ("force_forget_async", |client, _| {
+        block_on(client.force_forget_async()).map(drop)
+    }),
+    ("identity_async", |client, _| {
+        block_on(client.identity_async()).map(drop)
+    }),
+    ("events_async", |client, _| {
+        block_on(client.events_async()).map(drop)
+    }),
+    ("refresh_token_expires_at_async", |client, _| {
+        block_on(client.refresh_token_expires_at_async()).map(drop)
+    }),
     ("forget", |client, _| client.forget().map(drop)),
     ("force_forget", |client, _| client.force_forget().map(drop)),
     ("identity", |client, _| client.identity().map(drop)),
@@ -171,8 +200,10 @@ const CALLS: [Call; 14] = [
     }),
 ];
 
-const READS_ONLY: [&str; 5] = [
+const READS_ONLY: [&str; 7] = [
     "events",
+    "events_async",
+    "refresh_token_expires_at_async",
     "set_aside",
     "has_refresh_token",
     "refresh_token_expires_at",
@@ -259,10 +290,15 @@ fn every_call_returns_if_another_process_never_releases_the_lease() {
         "token",
         "token_valid_for",
         "token_async",
+        "token_valid_for_async",
         "refresh_now",
+        "refresh_now_async",
         "complete_login",
+        "complete_login_async",
         "forget",
+        "forget_async",
         "force_forget",
+        "force_forget_async",
     ];
     for each in CALLS
         .into_iter()

@@ -232,14 +232,14 @@ fn async_callers_share_one_request() {
 #[test]
 fn async_callers_can_require_another_token_than_the_cached_one() {
     let responses = ["a", "b", "c"].map(|token| Ok(token_response(token, 3600)));
-    let client = bench(client_credentials(), responses).client;
-    let long = |client: &countersign_core::Client, s| {
-        block_on(client.token_valid_for_async(Duration::from_secs(s)))
-    };
-    assert_eq!(long(&client, 60).unwrap().expose(), "a");
+    let bench = bench(client_credentials(), responses);
+    let client = &bench.client;
+    let valid_for = |s| block_on(client.token_valid_for_async(Duration::from_secs(s)));
+    assert_eq!(valid_for(60).unwrap().expose(), "a");
     assert_eq!(block_on(client.refresh_now_async()).unwrap().expose(), "b");
-    assert_eq!(long(&client, 60).unwrap().expose(), "b");
-    assert_eq!(long(&client, 7200).unwrap().expose(), "c");
+    bench.clock.advance(Duration::from_secs(1800));
+    assert_eq!(valid_for(60).unwrap().expose(), "b");
+    assert_eq!(valid_for(3000).unwrap().expose(), "c");
 }
 
 #[test]

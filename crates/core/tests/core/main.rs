@@ -51,4 +51,5 @@ mod vendor_mistakes;
 mod vendor_requests;
 mod vendor_urls;
 mod vendor_words;
+mod waits;
 mod whom;

@@ -10,8 +10,8 @@ pub(crate) use countersign_core::testing::{
     token_response,
 };
 use countersign_core::{
-    Client, Connection, Error, ErrorKind, ManualClock, MemoryStore, Profile, Response, SendError,
-    Settings, Store, Swap, Token, Verdict, store,
+    Client, Connection, Error, ErrorKind, Login, ManualClock, MemoryStore, Profile, Response,
+    SendError, Settings, Store, Swap, Token, Verdict, store,
 };
 use countersign_store_conformance::Intercepted;
 
@@ -215,10 +215,15 @@ impl LimitedStore {
 
 /// Logs in like a browser that returns at once.
 pub(crate) fn login(client: &Client) -> Result<Token, Error> {
+    let (login, callback) = started_login(client)?;
+    client.complete_login(&login, &callback)
+}
+
+/// Starts a login, and returns it with the query that the browser returns with.
+pub(crate) fn started_login(client: &Client) -> Result<(Login, String), Error> {
     let login = client.start_login(None)?;
-    let (_, state) = login.url().as_str().split_once("state=").unwrap();
-    let state = state.split('&').next().unwrap();
-    client.complete_login(&login, &format!("code=c0de&state={state}"))
+    let callback = format!("code=c0de&state={}", login.state());
+    Ok((login, callback))
 }
 
 /// Polls a future like a runtime without timers.
