@@ -27,6 +27,8 @@
  * Times are in seconds since 1970-01-01 UTC or in milliseconds, as the name says. The numbers of
  * statuses never change their meaning; treat one that you don't know as a failure.
  *
+ * A call whose name ends with _start returns at once, and passes its result to a csign_done_fn.
+ *
  * A callback is a function, user_data and destroy. It must not unwind, throw or longjmp. It must not
  * call the client that calls it: such a call returns CSIGN_STATUS_REENTERED, except that
  * csign_client_copy_token and the two peek functions may return a cached token. Nor may it wait for
@@ -58,6 +60,9 @@
 
 /* The length of an input text that ends with a NUL: the library counts. Not for bytes or buffers. */
 #define CSIGN_NUL SIZE_MAX
+
+/* Initializes a csign_call_options with the defaults. */
+#define CSIGN_CALL_OPTIONS_INIT {sizeof(csign_call_options), 0, 0, NULL}
 
 /**
  * The ABI version that a program was compiled against: major << 16 | minor.
@@ -158,6 +163,14 @@ enum csign_status
      * Another client holds the lease of this grant.
      */
     CSIGN_STATUS_BUSY = 46,
+    /**
+     * The call's own timeout is over. The work continues, and its outcome is kept.
+     */
+    CSIGN_STATUS_TIMEOUT = 47,
+    /**
+     * The caller cancelled the call. Work that had started continues, and its outcome is kept.
+     */
+    CSIGN_STATUS_CANCELLED = 48,
     /**
      * The server rejected the request with an OAuth error (RFC 6749 section 5.2).
      */
@@ -418,6 +431,13 @@ typedef int32_t csign_counter;
 #endif // __cplusplus
 
 /**
+ * A signal that cancels calls from any thread: csign_call_options passes it to them.
+ *
+ * It can be shared by any number of calls.
+ */
+typedef struct csign_cancel csign_cancel;
+
+/**
  * A connection's client: returns its token and keeps it valid.
  *
  * Any number of threads may use it at once. At most one token request per connection is in
@@ -459,6 +479,14 @@ typedef struct csign_login csign_login;
 typedef struct csign_registry csign_registry;
 
 /**
+ * The result of a call that was started. Immutable, and safe to share among threads.
+ *
+ * What its functions return is borrowed until csign_result_free. csign_token_share keeps a token for
+ * longer.
+ */
+typedef struct csign_result csign_result;
+
+/**
  * Text that a call returned: a signed token, JSON, a URL.
  *
  * Immutable, and safe to share among threads. Wiped when it is freed.
@@ -490,6 +518,57 @@ typedef void (*csign_destroy_fn)(void *user_data);
 typedef int32_t (*csign_open_fn)(void *user_data,
                                  const char *url,
                                  size_t url_length);
+
+/**
+ * How long a call may wait, and for what. NULL in place of it means the defaults.
+ *
+ *     csign_call_options options = CSIGN_CALL_OPTIONS_INIT;
+ *     options.timeout_ms = 2000;
+ */
+typedef struct csign_call_options {
+    /**
+     * sizeof(csign_call_options), so that later versions can add members. Members that a library
+     * doesn't know must be 0.
+     */
+    size_t size;
+    /**
+     * How long the token must still be valid, in milliseconds; 0 for the setting min_valid_s. Only
+     * for csign_client_token_start.
+     */
+    uint64_t min_valid_ms;
+    /**
+     * How long the call may take, in milliseconds; 0 for as long as any call: see csign_client.
+     *
+     * When it is over, the call ends with CSIGN_STATUS_TIMEOUT, unless it is for a token and the
+     * cached one is still valid. A request in flight continues, and its outcome is kept.
+     */
+    uint64_t timeout_ms;
+    /**
+     * Ends the call with CSIGN_STATUS_CANCELLED when it is set; may be NULL. If it is already set, the
+     * call does nothing. It may be freed as soon as the start function has returned.
+     */
+    const struct csign_cancel *cancel;
+} csign_call_options;
+
+/**
+ * Receives the result of a call that was started, such as csign_client_token_start.
+ *
+ * Called exactly once if the start function returned CSIGN_STATUS_OK, and never otherwise: also
+ * after csign_client_close or csign_client_free, and at once when the call is cancelled. So it can
+ * free user_data; there is no `destroy`. The exceptions are a process that exits first, and a child
+ * of fork for calls that its parent started.
+ *
+ * It is called on a thread of the library that serves all calls of the process one after the other,
+ * never inside the start function. Return soon: pass the result to the thread or event loop that
+ * needs it. Unlike other callbacks, it may start calls of any client, and free its client. Calls of
+ * the same client that wait return CSIGN_STATUS_REENTERED; calls of other clients that wait delay all
+ * later results.
+ *
+ * @param result  the result, which the callback frees, now or later, with csign_result_free. NULL
+ *                if more objects than the library can count are in use.
+ */
+typedef void (*csign_done_fn)(void *user_data,
+                              struct csign_result *result);
 
 /**
  * Signs bytes with a key that the library never sees.
@@ -568,6 +647,33 @@ extern "C" {
 CSIGN_API
 void csign_callback_set_cause(void *cause,
                               csign_destroy_fn destroy);
+
+/**
+ * Creates a signal that is not set yet.
+ *
+ * @param out_cancel  receives the signal; free it with csign_cancel_free.
+ * @param error       receives the error object on failure; may be NULL.
+ */
+CSIGN_API
+csign_status csign_cancel_new(struct csign_cancel **out_cancel,
+                              struct csign_error **error);
+
+/**
+ * Sets the signal: the calls that were started with it end with CSIGN_STATUS_CANCELLED at once, and
+ * so do later ones.
+ *
+ * Only the wait ends: a request in flight continues, and its outcome is kept. Setting it again, or
+ * after the calls have ended, does nothing; nor does setting it in a child of fork if the parent
+ * created it. Any thread and any callback may set it.
+ */
+CSIGN_API
+void csign_cancel_set(const struct csign_cancel *cancel);
+
+/**
+ * Frees a signal. NULL is allowed. Calls that were started with it continue.
+ */
+CSIGN_API
+void csign_cancel_free(struct csign_cancel *cancel);
 
 /**
  * Creates a client. Copies the config, which may be freed or reused. Sends nothing yet.
@@ -899,6 +1005,143 @@ csign_status csign_client_login(const struct csign_client *client,
                                 void *user_data,
                                 struct csign_token **out_token,
                                 struct csign_error **error);
+
+/**
+ * Like csign_client_token, but returns at once, and calls `done` with the result.
+ *
+ * For a cached token, call csign_client_peek first: it needs no callback.
+ *
+ *     static void done(void *user_data, csign_result *result)
+ *     {
+ *         if (csign_result_status(result) == CSIGN_STATUS_OK)
+ *             send(user_data, csign_token_authorization(csign_result_token(result), NULL));
+ *         csign_result_free(result);
+ *     }
+ *
+ *     status = csign_client_token_start(client, NULL, done, job, &error);
+ *
+ * @param options    may be NULL.
+ * @param done       receives the result: see csign_done_fn.
+ * @param user_data  passed to `done`.
+ * @param error      receives the error object on failure; may be NULL. `done` is not called then.
+ */
+CSIGN_API
+csign_status csign_client_token_start(const struct csign_client *client,
+                                      const struct csign_call_options *options,
+                                      csign_done_fn done,
+                                      void *user_data,
+                                      struct csign_error **error);
+
+/**
+ * Like csign_client_refresh, but returns at once, and calls `done` with the result.
+ *
+ * @param options    may be NULL.
+ * @param done       receives the result: see csign_done_fn.
+ * @param user_data  passed to `done`.
+ * @param error      receives the error object on failure; may be NULL. `done` is not called then.
+ */
+CSIGN_API
+csign_status csign_client_refresh_start(const struct csign_client *client,
+                                        const struct csign_call_options *options,
+                                        csign_done_fn done,
+                                        void *user_data,
+                                        struct csign_error **error);
+
+/**
+ * Like csign_client_complete_login, but returns at once, and calls `done` with the result.
+ *
+ * If the call is cancelled or its timeout is over, the code is still exchanged, and the grant stored.
+ *
+ * @param query      see csign_client_complete_login.
+ * @param options    may be NULL.
+ * @param done       receives the result: see csign_done_fn.
+ * @param user_data  passed to `done`.
+ * @param error      receives the error object on failure; may be NULL. `done` is not called then.
+ */
+CSIGN_API
+csign_status csign_client_complete_login_start(const struct csign_client *client,
+                                               const struct csign_login *login,
+                                               const char *query,
+                                               size_t query_length,
+                                               const struct csign_call_options *options,
+                                               csign_done_fn done,
+                                               void *user_data,
+                                               struct csign_error **error);
+
+/**
+ * Like csign_client_identity, but returns at once, and calls `done` with the result.
+ *
+ * @param options    may be NULL.
+ * @param done       receives the result, whose text is the identity: see csign_done_fn.
+ * @param user_data  passed to `done`.
+ * @param error      receives the error object on failure; may be NULL. `done` is not called then.
+ */
+CSIGN_API
+csign_status csign_client_identity_start(const struct csign_client *client,
+                                         const struct csign_call_options *options,
+                                         csign_done_fn done,
+                                         void *user_data,
+                                         struct csign_error **error);
+
+/**
+ * Like csign_client_forget, but returns at once, and calls `done` with the result.
+ *
+ * @param options    may be NULL.
+ * @param done       receives the result: see csign_done_fn and csign_result_revocation.
+ * @param user_data  passed to `done`.
+ * @param error      receives the error object on failure; may be NULL. `done` is not called then.
+ */
+CSIGN_API
+csign_status csign_client_forget_start(const struct csign_client *client,
+                                       const struct csign_call_options *options,
+                                       csign_done_fn done,
+                                       void *user_data,
+                                       struct csign_error **error);
+
+/**
+ * Like csign_client_force_forget, but returns at once, and calls `done` with the result.
+ *
+ * @param options    may be NULL.
+ * @param done       receives the result: see csign_done_fn and csign_result_revocation.
+ * @param user_data  passed to `done`.
+ * @param error      receives the error object on failure; may be NULL. `done` is not called then.
+ */
+CSIGN_API
+csign_status csign_client_force_forget_start(const struct csign_client *client,
+                                             const struct csign_call_options *options,
+                                             csign_done_fn done,
+                                             void *user_data,
+                                             struct csign_error **error);
+
+/**
+ * Like csign_client_events, but returns at once, and calls `done` with the result.
+ *
+ * @param options    may be NULL.
+ * @param done       receives the result, whose text is the array: see csign_done_fn.
+ * @param user_data  passed to `done`.
+ * @param error      receives the error object on failure; may be NULL. `done` is not called then.
+ */
+CSIGN_API
+csign_status csign_client_events_start(const struct csign_client *client,
+                                       const struct csign_call_options *options,
+                                       csign_done_fn done,
+                                       void *user_data,
+                                       struct csign_error **error);
+
+/**
+ * Like csign_client_refresh_token_expires_at, but returns at once, and calls `done` with the result.
+ *
+ * @param options    may be NULL.
+ * @param done       receives the result: see csign_done_fn and csign_result_refresh_token_expires_at.
+ * @param user_data  passed to `done`.
+ * @param error      receives the error object on failure; may be NULL. `done` is not called then.
+ */
+CSIGN_API
+csign_status csign_client_refresh_token_expires_at_start(const struct csign_client *client,
+                                                         const struct csign_call_options *options,
+                                                         csign_done_fn done,
+                                                         void *user_data,
+                                                         struct csign_error **error);
 
 /**
  * Creates an empty config.
@@ -1446,6 +1689,57 @@ csign_status csign_registry_providers(const struct csign_registry *registry,
  */
 CSIGN_API
 void csign_registry_free(struct csign_registry *registry);
+
+/**
+ * The call's status; CSIGN_STATUS_BAD_HANDLE if `result` isn't a live handle.
+ */
+CSIGN_API
+csign_status csign_result_status(const struct csign_result *result);
+
+/**
+ * Why the call failed, or with CSIGN_REVOCATION_FAILED why the vendor did not revoke the token;
+ * otherwise NULL.
+ *
+ * Borrowed until csign_result_free: don't free it.
+ */
+CSIGN_API
+const struct csign_error *csign_result_error(const struct csign_result *result);
+
+/**
+ * The token of a call that returns one; otherwise NULL.
+ *
+ * Borrowed until csign_result_free: don't free it. To keep it for longer, call csign_token_share.
+ */
+CSIGN_API
+const struct csign_token *csign_result_token(const struct csign_result *result);
+
+/**
+ * The text of a call that returns one, such as csign_client_identity_start; otherwise NULL.
+ *
+ * Borrowed until csign_result_free: don't free it.
+ */
+CSIGN_API
+const struct csign_text *csign_result_text(const struct csign_result *result);
+
+/**
+ * What happened to the token at the vendor, after csign_client_forget_start and
+ * csign_client_force_forget_start; CSIGN_REVOCATION_FAILED for any other call or failure.
+ */
+CSIGN_API
+csign_revocation csign_result_revocation(const struct csign_result *result);
+
+/**
+ * When the refresh token expires, after csign_client_refresh_token_expires_at_start, in seconds since
+ * 1970-01-01 UTC; -1 if that is unknown.
+ */
+CSIGN_API
+int64_t csign_result_refresh_token_expires_at(const struct csign_result *result);
+
+/**
+ * Wipes and frees a result, and what it lends. NULL is allowed.
+ */
+CSIGN_API
+void csign_result_free(struct csign_result *result);
 
 /**
  * Returns the ABI version of the running library: major << 16 | minor.

@@ -158,6 +158,10 @@ enum class Status : std::int32_t {
     store = CSIGN_STATUS_STORE,
     /// Another client holds the lease of this grant.
     busy = CSIGN_STATUS_BUSY,
+    /// The call's own timeout is over. The work continues, and its outcome is kept.
+    timeout = CSIGN_STATUS_TIMEOUT,
+    /// The caller cancelled the call. Work that had started continues, and its outcome is kept.
+    cancelled = CSIGN_STATUS_CANCELLED,
     /// The server rejected the request with an OAuth error (RFC 6749 section 5.2).
     rejected = CSIGN_STATUS_REJECTED,
     /// The refresh token or the consent is no longer valid: a person must log in.
@@ -208,6 +212,10 @@ enum class Kind : std::int32_t {
     store = CSIGN_STATUS_STORE,
     /// Another client holds the lease of this grant.
     busy = CSIGN_STATUS_BUSY,
+    /// The call's own timeout is over. The work continues, and its outcome is kept.
+    timeout = CSIGN_STATUS_TIMEOUT,
+    /// The caller cancelled the call. Work that had started continues, and its outcome is kept.
+    cancelled = CSIGN_STATUS_CANCELLED,
     /// The server rejected the request with an OAuth error (RFC 6749 section 5.2).
     rejected = CSIGN_STATUS_REJECTED,
     /// The refresh token or the consent is no longer valid: a person must log in.
@@ -243,6 +251,8 @@ constexpr std::string_view name(Kind kind) noexcept {
         case Kind::unavailable: return "unavailable";
         case Kind::store: return "store";
         case Kind::busy: return "busy";
+        case Kind::timeout: return "timeout";
+        case Kind::cancelled: return "cancelled";
         case Kind::rejected: return "rejected";
         case Kind::login_required: return "login_required";
         case Kind::consent_required: return "consent_required";

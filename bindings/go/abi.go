@@ -39,6 +39,10 @@ const (
 	KindStore Kind = "store"
 	// KindBusy: another client holds the lease of this grant.
 	KindBusy Kind = "busy"
+	// KindTimeout: the call's own timeout is over. The work continues, and its outcome is kept.
+	KindTimeout Kind = "timeout"
+	// KindCancelled: the caller cancelled the call. Work that had started continues, and its outcome is kept.
+	KindCancelled Kind = "cancelled"
 	// KindRejected: the server rejected the request with an OAuth error (RFC 6749 section 5.2).
 	KindRejected Kind = "rejected"
 	// KindLoginRequired: the refresh token or the consent is no longer valid: a person must log in.

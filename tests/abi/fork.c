@@ -17,6 +17,7 @@
 
 static atomic_int go_on = 1;
 
+static void never(void *data, csign_result *result);
 static int child(const char *dir, csign_client *before, const csign_token *token);
 static void end_child(int status);
 static void *keep_asking(void *client);
@@ -62,6 +63,7 @@ static int child(const char *dir, csign_client *before, const csign_token *token
     faults = 0;
     EXPECT_NOTHING(forked, csign_token, csign_client_token(before, 0, &out, &error));
     EXPECT_NOTHING(forked, csign_token, csign_client_refresh(before, &out, &error));
+    EXPECT(forked, csign_client_token_start(before, NULL, never, NULL, &error));
     EXPECT(forked, csign_client_copy_token(before, 0, buffer, sizeof buffer, &length, &error));
     EXPECT_NOTHING(forked, csign_token, csign_client_peek(before, 0, &out, &error));
     EXPECT(forked, csign_client_peek_token(before, buffer, sizeof buffer, &length, &error));
@@ -84,6 +86,12 @@ static int child(const char *dir, csign_client *before, const csign_token *token
     csign_token_free(token_of(after));
     csign_client_free(after);
     return outcome_with_objects();
+}
+
+static void never(void *data, csign_result *result)
+{
+    (void)data, (void)result;
+    CHECK(0);
 }
 
 /* On success, the child ends with exec: memory of the parent's threads and client is lost in the

@@ -4,6 +4,12 @@
 
 #include "check.h"
 
+static void never(void *data, csign_result *result)
+{
+    (void)data, (void)result;
+    CHECK(0);
+}
+
 /* Calls every function that takes a handle with an invalid one. */
 static void all_reject(void *handle)
 {
@@ -28,6 +34,12 @@ static void all_reject(void *handle)
     CHECK(csign_text_value(handle, NULL) == NULL);
     CHECK(csign_token_value(handle, NULL) == NULL);
     CHECK(csign_token_share(handle) == NULL);
+    EXPECT(wrong, csign_client_token_start(handle, NULL, never, NULL, &error));
+    CHECK(csign_result_status(handle) == wrong);
+    CHECK(csign_result_error(handle) == NULL);
+    CHECK(csign_result_token(handle) == NULL);
+    CHECK(csign_result_text(handle) == NULL);
+    csign_cancel_set(handle);
     csign_client_close(handle);
     csign_client_free(handle);
     csign_config_free(handle);
@@ -37,6 +49,8 @@ static void all_reject(void *handle)
     csign_registry_free(handle);
     csign_text_free(handle);
     csign_token_free(handle);
+    csign_cancel_free(handle);
+    csign_result_free(handle);
 }
 
 /* Values that no function returned, such as pointers into this program, and numbers next to a

@@ -13,18 +13,21 @@ struct alive {
     csign_key *key;
     csign_login *login;
     csign_text *text;
+    csign_cancel *cancel;
 };
 
 static int32_t sign(void *data, const uint8_t *input, size_t length, uint8_t *signature, size_t capacity, size_t *written);
 static void take(void *data, csign_log_level level, const char *line, size_t length);
 static int32_t tell(void *data, int64_t *unix_ms, uint64_t *boot_ms);
 static void hear(void *data, csign_change change, const csign_token *token);
+static void done(void *data, csign_result *result);
 
 static struct alive make(const char *dir);
 static void unmake(struct alive *alive);
 static void configs(struct alive *alive);
 static void registries(struct alive *alive);
 static void clients(struct alive *alive);
+static void starts(struct alive *alive);
 static void logins(struct alive *alive);
 static void keys(struct alive *alive);
 static void lookers(struct alive *alive);
@@ -40,6 +43,7 @@ int main(int argc, char **argv)
     configs(&alive);
     registries(&alive);
     clients(&alive);
+    starts(&alive);
     logins(&alive);
     keys(&alive);
     lookers(&alive);
@@ -61,11 +65,13 @@ static struct alive make(const char *dir)
     must(csign_client_start_login(alive.client, CSIGN_TEXT("http://127.0.0.1/callback"), &alive.login, &error), &error,
          "csign_client_start_login");
     must(csign_settings(&alive.text, &error), &error, "csign_settings");
+    must(csign_cancel_new(&alive.cancel, &error), &error, "csign_cancel_new");
     return alive;
 }
 
 static void unmake(struct alive *alive)
 {
+    csign_cancel_free(alive->cancel);
     csign_text_free(alive->text);
     csign_login_free(alive->login);
     csign_key_free(alive->key);
@@ -240,6 +246,50 @@ static void clients(struct alive *alive)
     CHECK(csign_test_panic(NULL, NULL) == NULLARG);
 }
 
+/* A start function without a client or `done` fails, and NULL options are the defaults. */
+#define STARTS_WITHOUT(name)                                               \
+    do {                                                                   \
+        EXPECT(NULLARG, name(NULL, NULL, done, NULL, &error));             \
+        EXPECT(NULLARG, name(alive->client, NULL, NULL, NULL, &error));    \
+        CHECK(name(NULL, NULL, NULL, NULL, NULL) == NULLARG);              \
+    } while (0)
+
+static void starts(struct alive *alive)
+{
+    STARTS_WITHOUT(csign_client_token_start);
+    STARTS_WITHOUT(csign_client_refresh_start);
+    STARTS_WITHOUT(csign_client_identity_start);
+    STARTS_WITHOUT(csign_client_forget_start);
+    STARTS_WITHOUT(csign_client_force_forget_start);
+    STARTS_WITHOUT(csign_client_events_start);
+    STARTS_WITHOUT(csign_client_refresh_token_expires_at_start);
+
+    EXPECT(NULLARG, csign_client_complete_login_start(NULL, alive->login, CSIGN_TEXT("x"), NULL, done, NULL, &error));
+    EXPECT(NULLARG, csign_client_complete_login_start(alive->client, NULL, CSIGN_TEXT("x"), NULL, done, NULL, &error));
+    EXPECT(NULLARG, csign_client_complete_login_start(alive->client, alive->login, NULL, 1, NULL, done, NULL, &error));
+    EXPECT(NULLARG,
+           csign_client_complete_login_start(alive->client, alive->login, CSIGN_TEXT("x"), NULL, NULL, NULL, &error));
+    CHECK(csign_client_complete_login_start(NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL) == NULLARG);
+
+    EXPECT(NULLARG, csign_cancel_new(NULL, &error));
+    CHECK(csign_cancel_new(NULL, NULL) == NULLARG);
+    csign_cancel_set(NULL);
+
+    CHECK(csign_result_status(NULL) == CSIGN_STATUS_BAD_HANDLE);
+    CHECK(csign_result_error(NULL) == NULL);
+    CHECK(csign_result_token(NULL) == NULL);
+    CHECK(csign_result_text(NULL) == NULL);
+    CHECK(csign_result_revocation(NULL) == CSIGN_REVOCATION_FAILED);
+    CHECK(csign_result_refresh_token_expires_at(NULL) == -1);
+}
+
+/* Never called. */
+static void done(void *data, csign_result *result)
+{
+    (void)data, (void)result;
+    CHECK(0);
+}
+
 static void logins(struct alive *alive)
 {
     const csign_client *client = alive->client;
@@ -397,7 +447,9 @@ static void freeing(void)
         csign_error_free(NULL);
         csign_key_free(NULL);
         csign_login_free(NULL);
-        csign_text_free(NULL);
+        csign_cancel_free(NULL);
+    csign_result_free(NULL);
+    csign_text_free(NULL);
     }
 }
 

@@ -4,8 +4,15 @@
 
 #include "check.h"
 
+static void done(void *data, csign_result *result)
+{
+    ++*(int *)data;
+    csign_result_free(result);
+}
+
 int main(int argc, char **argv)
 {
+    int ended = 0;
     const csign_status poisoned = CSIGN_STATUS_POISONED;
     csign_client *client, *other;
     csign_token *token;
@@ -23,6 +30,7 @@ int main(int argc, char **argv)
     EXPECT_NOTHING(poisoned, csign_token, csign_client_token(client, 0, &out, &error));
     EXPECT_NOTHING(poisoned, csign_token, csign_client_refresh(client, &out, &error));
     EXPECT_NOTHING(poisoned, csign_token, csign_client_peek(client, 0, &out, &error));
+    EXPECT(poisoned, csign_client_token_start(client, NULL, done, &ended, &error));
     EXPECT(poisoned, csign_client_copy_token(client, 0, buffer, sizeof buffer, &length, &error));
     EXPECT(poisoned, csign_client_peek_token(client, buffer, sizeof buffer, &length, &error));
     EXPECT(poisoned, csign_client_invalidate(client, CSIGN_TEXT("x"), &error));
@@ -44,5 +52,6 @@ int main(int argc, char **argv)
     csign_token_free(token_of(other));
     CHECK(csign_test_panic(other, NULL) == CSIGN_STATUS_PANIC);
     csign_client_free(other);
+    CHECK(ended == 0);
     return outcome();
 }

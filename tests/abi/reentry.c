@@ -81,6 +81,13 @@ static void by_way_of_another_client(const char *dir)
     csign_client_free(other);
 }
 
+/* Never called. */
+static void done(void *data, csign_result *result)
+{
+    (void)data, (void)result;
+    CHECK(0);
+}
+
 /* Every function that takes a client. */
 static void reenter(const csign_client *inner)
 {
@@ -92,6 +99,8 @@ static void reenter(const csign_client *inner)
     csign_token *token = NULL;
     csign_status status;
     EXPECT_NOTHING(wanted, csign_token, csign_client_token(inner, 0, &out, &error));
+    EXPECT(wanted, csign_client_token_start(inner, NULL, done, NULL, &error));
+    EXPECT(wanted, csign_client_forget_start(inner, NULL, done, NULL, &error));
     EXPECT(wanted, csign_client_copy_token(inner, 60000, buffer, sizeof buffer, &length, &error));
     EXPECT_NOTHING(wanted, csign_token, csign_client_refresh(inner, &out, &error));
     EXPECT(wanted, csign_client_invalidate(inner, CSIGN_TEXT("x"), &error));

@@ -138,7 +138,7 @@ replaced() {
     [[ $hint == *"create "*"$2"* ]] || fail "$1: the hint says: $hint"
 }
 
-programs=(null_arguments arguments freed callbacks reentry panic fork threads)
+programs=(null_arguments arguments freed callbacks completion reentry panic fork threads)
 
 part_abuse() {
     local cc program

@@ -25,6 +25,13 @@ export const protos = {
     'int32_t csign_sign_fn(void *user_data, void *input, size_t input_length, void *signature, size_t capacity, void *written)',
   ),
   log: koffi.proto('void csign_log_fn(void *user_data, int32_t level, void *line, size_t length)'),
+  done: koffi.proto('void csign_done_fn(void *user_data, void *result)'),
+};
+
+export const cancel = {
+  create: declared('int32_t csign_cancel_new(_Out_ void **out_cancel, _Out_ void **error)'),
+  set: declared('void csign_cancel_set(void *cancel)'),
+  free: declared('void csign_cancel_free(void *cancel)'),
 };
 
 export const client = {
@@ -78,6 +85,30 @@ export const client = {
   ),
   login: declared(
     'int32_t csign_client_login(void *client, uint16_t port, uint64_t timeout_ms, csign_open_fn *open, size_t user_data, _Out_ void **out_token, _Out_ void **error)',
+  ),
+  tokenStart: declared(
+    'int32_t csign_client_token_start(void *client, void *options, csign_done_fn *done, size_t user_data, _Out_ void **error)',
+  ),
+  refreshStart: declared(
+    'int32_t csign_client_refresh_start(void *client, void *options, csign_done_fn *done, size_t user_data, _Out_ void **error)',
+  ),
+  completeLoginStart: declared(
+    'int32_t csign_client_complete_login_start(void *client, void *login, void *query, size_t query_length, void *options, csign_done_fn *done, size_t user_data, _Out_ void **error)',
+  ),
+  identityStart: declared(
+    'int32_t csign_client_identity_start(void *client, void *options, csign_done_fn *done, size_t user_data, _Out_ void **error)',
+  ),
+  forgetStart: declared(
+    'int32_t csign_client_forget_start(void *client, void *options, csign_done_fn *done, size_t user_data, _Out_ void **error)',
+  ),
+  forceForgetStart: declared(
+    'int32_t csign_client_force_forget_start(void *client, void *options, csign_done_fn *done, size_t user_data, _Out_ void **error)',
+  ),
+  eventsStart: declared(
+    'int32_t csign_client_events_start(void *client, void *options, csign_done_fn *done, size_t user_data, _Out_ void **error)',
+  ),
+  refreshTokenExpiresAtStart: declared(
+    'int32_t csign_client_refresh_token_expires_at_start(void *client, void *options, csign_done_fn *done, size_t user_data, _Out_ void **error)',
   ),
 };
 
@@ -177,6 +208,16 @@ export const registry = {
     'int32_t csign_registry_providers(void *registry, _Out_ void **out_json, _Out_ void **error)',
   ),
   free: declared('void csign_registry_free(void *registry)'),
+};
+
+export const result = {
+  status: declared('int32_t csign_result_status(void *result)'),
+  error: declared('void *csign_result_error(void *result)'),
+  token: declared('void *csign_result_token(void *result)'),
+  text: declared('void *csign_result_text(void *result)'),
+  revocation: declared('int32_t csign_result_revocation(void *result)'),
+  refreshTokenExpiresAt: declared('int64_t csign_result_refresh_token_expires_at(void *result)'),
+  free: declared('void csign_result_free(void *result)'),
 };
 
 export const text = {

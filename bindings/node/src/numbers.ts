@@ -53,6 +53,10 @@ export const Status = {
   store: 45,
   /** Another client holds the lease of this grant. */
   busy: 46,
+  /** The call's own timeout is over. The work continues, and its outcome is kept. */
+  timeout: 47,
+  /** The caller cancelled the call. Work that had started continues, and its outcome is kept. */
+  cancelled: 48,
   /** The server rejected the request with an OAuth error (RFC 6749 section 5.2). */
   rejected: 60,
   /** The refresh token or the consent is no longer valid: a person must log in. */

@@ -45,7 +45,7 @@ pub(crate) unsafe fn run_inline(
 }
 
 #[cold]
-fn panicked(panic: &(dyn Any + Send)) -> Failure {
+pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Failure {
     let why = panic
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())

@@ -83,6 +83,8 @@ thread_local! {
 /// A running callback of a client, perhaps inside another client's.
 struct Calling {
     client: u64,
+    /// Whether it gets a result. The client isn't in use then, but the thread has other work.
+    is_done: bool,
     /// Why the callback says it fails.
     cause: RefCell<Option<UserData>>,
     outer: *const Calling,
@@ -98,6 +100,15 @@ pub(crate) fn calling_out_for_cause<T>(
     client: u64,
     callback: impl FnOnce() -> T,
 ) -> (T, Option<UserData>) {
+    calling(client, false, callback)
+}
+
+/// Runs a callback that gets the result of a call of this client.
+pub(crate) fn calling_done(client: u64, callback: impl FnOnce()) {
+    calling(client, true, callback);
+}
+
+fn calling<T>(client: u64, is_done: bool, callback: impl FnOnce() -> T) -> (T, Option<UserData>) {
     struct Restore(*const Calling);
     impl Drop for Restore {
         fn drop(&mut self) {
@@ -107,6 +118,7 @@ pub(crate) fn calling_out_for_cause<T>(
     let outer = CALLING.get();
     let calling = Calling {
         client,
+        is_done,
         cause: RefCell::new(None),
         outer,
     };
@@ -127,12 +139,22 @@ fn set_cause(cause: UserData) {
     }
 }
 
-/// Returns whether this thread runs a callback of this client, even inside another client's.
+/// Returns whether this thread runs a callback of this client, even inside another client's, that
+/// uses the client.
 pub(crate) fn is_calling_out(client: u64) -> bool {
+    is_calling(client, false)
+}
+
+/// Returns whether this thread runs a callback that gets a result of this client.
+pub(crate) fn is_calling_done(client: u64) -> bool {
+    is_calling(client, true)
+}
+
+fn is_calling(client: u64, is_done: bool) -> bool {
     let mut calling = CALLING.get();
     // SAFETY: each is on this thread's stack, and unlinked before its `calling_out` returns.
     while let Some(this) = unsafe { calling.as_ref() } {
-        if this.client == client {
+        if this.client == client && this.is_done == is_done {
             return true;
         }
         calling = this.outer;

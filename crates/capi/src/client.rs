@@ -6,20 +6,22 @@ mod forget;
 mod history;
 mod login;
 mod make;
+mod start;
 
 use std::ffi::c_char;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use countersign_core::{Error, Secret, Source, Token};
+use countersign_core::{Error, Revocation, Secret, Source, Token};
 
 use self::cached::Claim;
 pub use self::drain::*;
 pub use self::forget::*;
 pub use self::history::*;
 pub use self::login::*;
+pub use self::start::*;
 use crate::boundary::{buffer, call, object, out, run, run_inline, text};
-use crate::callback::is_calling_out;
+use crate::callback::{is_calling_done, is_calling_out};
 use crate::error::Failure;
 use crate::handle::{Reused, find, free, handle, new, new_with};
 use crate::slots::Full;
@@ -75,6 +77,17 @@ pub enum csign_revocation {
     NOTHING_HELD = 3,
     /// The vendor did not revoke it. It is kept for another attempt, or was forgotten by force.
     FAILED = 4,
+}
+
+impl From<&Revocation> for csign_revocation {
+    fn from(revocation: &Revocation) -> Self {
+        match revocation {
+            Revocation::Revoked => Self::REVOKED,
+            Revocation::NotOffered => Self::NOT_OFFERED,
+            Revocation::NothingHeld => Self::NOTHING_HELD,
+            _ => Self::FAILED,
+        }
+    }
 }
 
 /// Creates a client. Copies the config, which may be freed or reused. Sends nothing yet.
@@ -278,7 +291,7 @@ pub unsafe extern "C" fn csign_client_invalidate(
 ) -> csign_status {
     with!(client, error, |client: &Client| {
         let rejected = text!(access_token, access_token_length)?;
-        client.may_wait()?;
+        client.may_call()?;
         client.inner.invalidate_access_token(&Secret::new(rejected));
         client.drop_token();
         Ok(())
@@ -299,7 +312,7 @@ pub unsafe extern "C" fn csign_client_consent_url(
     let out = out!(out_url);
     with!(client, error, |client: &Client| {
         let out = out?;
-        client.may_wait()?;
+        client.may_call()?;
         let connection = client.inner.connection();
         let none = || {
             let message = format!("connection `{}` has no consent page", connection.name());
@@ -424,8 +437,7 @@ fn poison_after(client: *const csign_client, status: csign_status) -> csign_stat
     if status == csign_status::PANIC
         && let Some(client) = find(client)
     {
-        client.poisoned.store(true, Ordering::Release);
-        client.end_claim();
+        client.poison();
     }
     status
 }
@@ -481,8 +493,13 @@ impl Client {
             .hint("create a new client, or close this one later")
     }
 
+    fn poison(&self) {
+        self.poisoned.store(true, Ordering::Release);
+        self.end_claim();
+    }
+
     /// Fails on a thread that runs a callback of this client.
-    fn may_wait(&self) -> Result<(), Failure> {
+    fn may_call(&self) -> Result<(), Failure> {
         if !is_calling_out(self.id) {
             return Ok(());
         }
@@ -491,9 +508,20 @@ impl Client {
             .hint("pass the work to another thread, and return from the callback"))
     }
 
+    /// Like [`Client::may_call`], and fails if the callback gets a result of this client.
+    fn may_wait(&self) -> Result<(), Failure> {
+        self.may_call()?;
+        if !is_calling_done(self.id) {
+            return Ok(());
+        }
+        let message = "a csign_done_fn called a function of the same client that waits";
+        Err(Failure::misuse(csign_status::REENTERED, message)
+            .hint("start the call instead, or pass the work to another thread"))
+    }
+
     fn fresh(&self) -> Result<Option<countersign_core::Fresh<'_>>, Failure> {
         if self.clock_is_hosts {
-            self.may_wait()?;
+            self.may_call()?;
         }
         let fresh = self.inner.fresh();
         if fresh.is_some()
@@ -521,7 +549,7 @@ impl Client {
 
     fn peek(&self, min_valid_ms: u64) -> Result<Option<Token>, Failure> {
         if self.clock_is_hosts {
-            self.may_wait()?;
+            self.may_call()?;
         }
         let least = (min_valid_ms > 0).then(|| Duration::from_millis(min_valid_ms));
         Ok(self.inner.peek(least))

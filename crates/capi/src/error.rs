@@ -89,10 +89,14 @@ impl Report {
 
     /// Creates an error object; NULL if the table is full.
     pub(crate) fn into_handle(failure: Failure) -> *mut csign_error {
+        new(Self::new(failure)).unwrap_or(ptr::null_mut())
+    }
+
+    pub(crate) fn new(failure: Failure) -> Self {
         let Failure { status, error } = failure;
         let text = |text: Option<&str>| text.map(Terminated::new);
         let misuse = (1..20).contains(&(status as i32));
-        new(Self {
+        Self {
             status,
             message: Terminated::new(error.message()),
             kind: Terminated::new(if misuse {
@@ -108,8 +112,7 @@ impl Report {
             trace_id: text(error.trace_id()),
             provider: text(error.provider()),
             error,
-        })
-        .unwrap_or(ptr::null_mut())
+        }
     }
 }
 

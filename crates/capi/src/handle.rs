@@ -27,11 +27,13 @@ pub(crate) trait Handle: Sized + 'static {
 pub(crate) enum Kind {
     // No address begins with 0x5: see `slots`.
     Client = 0x51,
+    Cancel,
     Config,
     Error,
     Key,
     Login,
     Registry,
+    Result,
     Text,
     Token,
 }

@@ -13,8 +13,10 @@ compile_error!(
 
 mod boundary;
 mod callback;
+mod cancel;
 mod client;
 mod clock;
+mod completion;
 mod config;
 mod error;
 mod fork;
@@ -23,6 +25,7 @@ mod key;
 mod log;
 mod login;
 mod registry;
+mod result;
 mod slots;
 mod status;
 #[cfg(feature = "test-hooks")]
@@ -31,6 +34,7 @@ mod text;
 mod token;
 
 pub use self::callback::*;
+pub use self::cancel::*;
 pub use self::client::*;
 pub use self::clock::*;
 pub use self::config::*;
@@ -39,6 +43,7 @@ pub use self::key::*;
 pub use self::log::*;
 pub use self::login::*;
 pub use self::registry::*;
+pub use self::result::*;
 pub use self::status::*;
 #[cfg(feature = "test-hooks")]
 pub use self::test_hooks::*;

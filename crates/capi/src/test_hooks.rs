@@ -3,8 +3,8 @@
 use crate::client::{Client, with};
 use crate::handle::Handle;
 use crate::{
-    csign_client, csign_config, csign_error, csign_key, csign_login, csign_registry, csign_status,
-    csign_text, csign_token,
+    csign_cancel, csign_client, csign_config, csign_error, csign_key, csign_login, csign_registry,
+    csign_result, csign_status, csign_text, csign_token,
 };
 
 /// Panics in a call on this client. Only in builds for tests.
@@ -30,11 +30,13 @@ undeclared! {
     #[unsafe(no_mangle)]
     pub extern "C" fn csign_test_objects() -> usize {
         count::<csign_client>()
+            + count::<csign_cancel>()
             + count::<csign_config>()
             + count::<csign_error>()
             + count::<csign_key>()
             + count::<csign_login>()
             + count::<csign_registry>()
+            + count::<csign_result>()
             + count::<csign_text>()
             + count::<csign_token>()
     }

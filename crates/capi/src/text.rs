@@ -96,19 +96,27 @@ pub(crate) struct Owned {
 handle!(csign_text, Text, "text", Owned);
 
 impl Owned {
-    pub(crate) fn into_handle(text: impl AsRef<[u8]>) -> Result<*mut csign_text, Full> {
-        new(Self {
+    pub(crate) fn new(text: impl AsRef<[u8]>) -> Self {
+        Self {
             value: Terminated::new(text),
             fields: BTreeMap::new(),
-        })
+        }
     }
 
     /// Creates a JSON object of strings, whose members can be read by name.
-    pub(crate) fn object_into_handle(members: &Extra) -> Result<*mut csign_text, Full> {
-        new(Self {
+    pub(crate) fn object(members: &Extra) -> Self {
+        Self {
             value: Terminated::new(json!(members).to_string()),
             fields: terminated(members),
-        })
+        }
+    }
+
+    pub(crate) fn into_handle(text: impl AsRef<[u8]>) -> Result<*mut csign_text, Full> {
+        new(Self::new(text))
+    }
+
+    pub(crate) fn object_into_handle(members: &Extra) -> Result<*mut csign_text, Full> {
+        new(Self::object(members))
     }
 }
 

@@ -21,6 +21,13 @@ pub(crate) fn declarations(model: &Model) -> String {
     for handle in &model.handles {
         out.push_str(&format!("typedef struct {handle} {handle};\n"));
     }
+    for one in &model.structs {
+        let fields = one.fields.iter().zip(&one.kinds);
+        let fields: String = fields
+            .map(|(name, kind)| field(name, kind, false) + "; ")
+            .collect();
+        out.push_str(&format!("typedef struct {{ {fields}}} {};\n", one.name));
+    }
     for one in &model.callbacks {
         let pointer = format!("(*{})", one.name);
         out.push_str(&format!("typedef {};\n", declared(one, &pointer, false)));
@@ -47,9 +54,13 @@ fn declared(function: &Function, name: &str, tagged: bool) -> String {
 }
 
 fn parameter_of(parameter: &Parameter, tagged: bool) -> String {
-    let kind = spelled(&parameter.kind, tagged);
+    field(&parameter.name, &parameter.kind, tagged)
+}
+
+fn field(name: &str, kind: &Type, tagged: bool) -> String {
+    let kind = spelled(kind, tagged);
     let space = if kind.ends_with('*') { "" } else { " " };
-    format!("{kind}{space}{}", parameter.name)
+    format!("{kind}{space}{name}")
 }
 
 /// Returns a type in C; `tagged` adds `struct` in front of a struct's name.

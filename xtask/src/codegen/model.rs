@@ -53,6 +53,8 @@ pub(crate) struct Value {
 pub(crate) struct Struct {
     pub(crate) name: String,
     pub(crate) fields: Vec<String>,
+    /// The types of the fields, unless one has a type that functions don't have.
+    pub(crate) kinds: Vec<Type>,
 }
 
 /// A function or the type of a callback.
@@ -160,10 +162,14 @@ impl Model {
                         .collect();
                     match fields.iter().any(|field| field == "_opaque") {
                         true => self.handles.push(item.ident.to_string()),
-                        false => self.structs.push(Struct {
-                            name: item.ident.to_string(),
-                            fields,
-                        }),
+                        false => {
+                            let kinds = item.fields.iter().map(|field| kind(&field.ty));
+                            self.structs.push(Struct {
+                                name: item.ident.to_string(),
+                                fields,
+                                kinds: kinds.collect::<Result<_, _>>().unwrap_or_default(),
+                            });
+                        }
                     }
                 }
                 Item::Type(item) => {

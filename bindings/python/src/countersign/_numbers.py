@@ -141,6 +141,12 @@ class Status(IntEnum):
     BUSY = 46
     """Another client holds the lease of this grant."""
 
+    TIMEOUT = 47
+    """The call's own timeout is over. The work continues, and its outcome is kept."""
+
+    CANCELLED = 48
+    """The caller cancelled the call. Work that had started continues, and its outcome is kept."""
+
     REJECTED = 60
     """The server rejected the request with an OAuth error (RFC 6749 section 5.2)."""
 

@@ -23,6 +23,8 @@ Kind = Literal[
     "clock",
     "store",
     "busy",
+    "timeout",
+    "cancelled",
     "plugin",
     "internal",
 ]

@@ -63,18 +63,12 @@ impl Client {
         out_reason: Option<Out<*mut csign_error>>,
     ) -> Result<(), Failure> {
         self.may_wait()?;
-        let (revocation, reason) = match how(&self.inner)? {
-            Revocation::Revoked => (csign_revocation::REVOKED, None),
-            Revocation::NotOffered => (csign_revocation::NOT_OFFERED, None),
-            Revocation::NothingHeld => (csign_revocation::NOTHING_HELD, None),
-            Revocation::Failed(reason) => (csign_revocation::FAILED, Some(reason)),
-            _ => (csign_revocation::FAILED, None),
-        };
+        let revocation = how(&self.inner)?;
         self.drop_token();
         if let Some(out) = out_revocation {
-            out.put(revocation);
+            out.put(csign_revocation::from(&revocation));
         }
-        if let (Some(reason), Some(out)) = (reason, out_reason) {
+        if let (Revocation::Failed(reason), Some(out)) = (revocation, out_reason) {
             out.put(Report::into_handle(reason.into()));
         }
         Ok(())

@@ -38,7 +38,7 @@ pub unsafe extern "C" fn csign_client_count(
     error: *mut *mut csign_error,
 ) -> csign_status {
     with!(client, error, |client: &Client| {
-        client.may_wait()?;
+        client.may_call()?;
         let counts = client.inner.counts();
         let count = match counter {
             1 => counts.hits,
@@ -108,7 +108,7 @@ pub unsafe extern "C" fn csign_client_check_saved(
     error: *mut *mut csign_error,
 ) -> csign_status {
     with!(client, error, |client: &Client| {
-        client.may_wait()?;
+        client.may_call()?;
         match client.inner.unsaved() {
             Some(error) => Err(error.into()),
             None => Ok(()),

@@ -15,3 +15,4 @@ mod handles;
 mod keys;
 mod plugin;
 mod program;
+mod start;

@@ -38,6 +38,12 @@ public enum ErrorKind {
     /** Another client holds the lease of this grant. */
     BUSY,
 
+    /** The call's own timeout is over. The work continues, and its outcome is kept. */
+    TIMEOUT,
+
+    /** The caller cancelled the call. Work that had started continues, and its outcome is kept. */
+    CANCELLED,
+
     /** The server rejected the request with an OAuth error (RFC 6749 section 5.2). */
     REJECTED,
 
@@ -67,9 +73,6 @@ public enum ErrorKind {
 
     /** The native library is missing or incompatible. */
     LIBRARY,
-
-    /** The timeout of this call expired. The request continues. */
-    TIMEOUT,
 
     /** A kind that this version of the package does not know. */
     UNKNOWN;

@@ -11,6 +11,12 @@ interface Functions {
 
     void csign_callback_set_cause(long cause, long destroy);
 
+    int csign_cancel_new(long outCancel, long error);
+
+    void csign_cancel_set(long cancel);
+
+    void csign_cancel_free(long cancel);
+
     int csign_client_new(long config, long registry, long outClient, long error);
 
     int csign_client_token(long client, long minValidMs, long outToken, long error);
@@ -52,6 +58,23 @@ interface Functions {
     int csign_client_complete_login(long client, long login, long query, long queryLength, long outToken, long error);
 
     int csign_client_login(long client, int port, long timeoutMs, long open, long userData, long outToken, long error);
+
+    int csign_client_token_start(long client, long options, long done, long userData, long error);
+
+    int csign_client_refresh_start(long client, long options, long done, long userData, long error);
+
+    int csign_client_complete_login_start(
+            long client, long login, long query, long queryLength, long options, long done, long userData, long error);
+
+    int csign_client_identity_start(long client, long options, long done, long userData, long error);
+
+    int csign_client_forget_start(long client, long options, long done, long userData, long error);
+
+    int csign_client_force_forget_start(long client, long options, long done, long userData, long error);
+
+    int csign_client_events_start(long client, long options, long done, long userData, long error);
+
+    int csign_client_refresh_token_expires_at_start(long client, long options, long done, long userData, long error);
 
     int csign_config_new(long outConfig, long error);
 
@@ -184,6 +207,20 @@ interface Functions {
     int csign_registry_providers(long registry, long outJson, long error);
 
     void csign_registry_free(long registry);
+
+    int csign_result_status(long result);
+
+    long csign_result_error(long result);
+
+    long csign_result_token(long result);
+
+    long csign_result_text(long result);
+
+    int csign_result_revocation(long result);
+
+    long csign_result_refresh_token_expires_at(long result);
+
+    void csign_result_free(long result);
 
     int csign_abi_version();
 

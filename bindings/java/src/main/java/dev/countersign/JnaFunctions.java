@@ -12,6 +12,15 @@ abstract class JnaFunctions implements Functions {
     public native void csign_callback_set_cause(long cause, long destroy);
 
     @Override
+    public native int csign_cancel_new(long outCancel, long error);
+
+    @Override
+    public native void csign_cancel_set(long cancel);
+
+    @Override
+    public native void csign_cancel_free(long cancel);
+
+    @Override
     public native int csign_client_new(long config, long registry, long outClient, long error);
 
     @Override
@@ -77,6 +86,32 @@ abstract class JnaFunctions implements Functions {
     @Override
     public native int csign_client_login(
             long client, int port, long timeoutMs, long open, long userData, long outToken, long error);
+
+    @Override
+    public native int csign_client_token_start(long client, long options, long done, long userData, long error);
+
+    @Override
+    public native int csign_client_refresh_start(long client, long options, long done, long userData, long error);
+
+    @Override
+    public native int csign_client_complete_login_start(
+            long client, long login, long query, long queryLength, long options, long done, long userData, long error);
+
+    @Override
+    public native int csign_client_identity_start(long client, long options, long done, long userData, long error);
+
+    @Override
+    public native int csign_client_forget_start(long client, long options, long done, long userData, long error);
+
+    @Override
+    public native int csign_client_force_forget_start(long client, long options, long done, long userData, long error);
+
+    @Override
+    public native int csign_client_events_start(long client, long options, long done, long userData, long error);
+
+    @Override
+    public native int csign_client_refresh_token_expires_at_start(
+            long client, long options, long done, long userData, long error);
 
     @Override
     public native int csign_config_new(long outConfig, long error);
@@ -261,6 +296,27 @@ abstract class JnaFunctions implements Functions {
     public native void csign_registry_free(long registry);
 
     @Override
+    public native int csign_result_status(long result);
+
+    @Override
+    public native long csign_result_error(long result);
+
+    @Override
+    public native long csign_result_token(long result);
+
+    @Override
+    public native long csign_result_text(long result);
+
+    @Override
+    public native int csign_result_revocation(long result);
+
+    @Override
+    public native long csign_result_refresh_token_expires_at(long result);
+
+    @Override
+    public native void csign_result_free(long result);
+
+    @Override
     public native int csign_abi_version();
 
     @Override
@@ -342,5 +398,10 @@ abstract class JnaFunctions implements Functions {
     /** {@code csign_log_fn}. */
     interface LogCallback extends Callback {
         void invoke(long userData, int level, long line, long length);
+    }
+
+    /** {@code csign_done_fn}. */
+    interface DoneCallback extends Callback {
+        void invoke(long userData, long result);
     }
 }

@@ -69,6 +69,12 @@ enum Status {
     /** Another client holds the lease of this grant. */
     BUSY(46),
 
+    /** The call's own timeout is over. The work continues, and its outcome is kept. */
+    TIMEOUT(47),
+
+    /** The caller cancelled the call. Work that had started continues, and its outcome is kept. */
+    CANCELLED(48),
+
     /** The server rejected the request with an OAuth error (RFC 6749 section 5.2). */
     REJECTED(60),
 
