@@ -43,31 +43,6 @@ countersign_go_result countersign_go_client_peek(const csign_client *client, uin
     return result_of(status, token, error);
 }
 
-countersign_go_result countersign_go_client_token(const csign_client *client, uint64_t min_valid_ms)
-{
-    csign_token *token = NULL;
-    csign_error *error = NULL;
-    csign_status status = csign_client_token(client, min_valid_ms, &token, &error);
-    return result_of(status, token, error);
-}
-
-countersign_go_result countersign_go_client_refresh(const csign_client *client)
-{
-    csign_token *token = NULL;
-    csign_error *error = NULL;
-    csign_status status = csign_client_refresh(client, &token, &error);
-    return result_of(status, token, error);
-}
-
-countersign_go_result countersign_go_complete_login(const csign_client *client, const csign_login *login,
-                                                    const char *query, size_t query_length)
-{
-    csign_token *token = NULL;
-    csign_error *error = NULL;
-    csign_status status = csign_client_complete_login(client, login, query, query_length, &token, &error);
-    return result_of(status, token, error);
-}
-
 /* The library's callbacks have const parameters, which exported Go functions can't declare. */
 
 static int32_t open_url(void *user_data, const char *url, size_t length)
@@ -99,6 +74,58 @@ static void on_change(void *user_data, csign_change change, const csign_token *t
 static void destroy(void *user_data)
 {
     countersignDestroy((uintptr_t)user_data);
+}
+
+static void done_with(void *user_data, csign_result *result)
+{
+    countersignDone((uintptr_t)user_data, result);
+}
+
+countersign_go_started countersign_go_start(const csign_client *client, countersign_go_call call,
+                                            uint64_t min_valid_ms, const csign_cancel *cancel, uintptr_t done)
+{
+    csign_call_options options = CSIGN_CALL_OPTIONS_INIT;
+    countersign_go_started started = {0};
+    csign_status (*start)(const csign_client *, const csign_call_options *, csign_done_fn, void *, csign_error **) = NULL;
+    options.min_valid_ms = min_valid_ms;
+    options.cancel = cancel;
+    switch (call) {
+    case COUNTERSIGN_GO_TOKEN:
+        start = csign_client_token_start;
+        break;
+    case COUNTERSIGN_GO_REFRESH:
+        start = csign_client_refresh_start;
+        break;
+    case COUNTERSIGN_GO_IDENTITY:
+        start = csign_client_identity_start;
+        break;
+    case COUNTERSIGN_GO_FORGET:
+        start = csign_client_forget_start;
+        break;
+    case COUNTERSIGN_GO_FORCE_FORGET:
+        start = csign_client_force_forget_start;
+        break;
+    case COUNTERSIGN_GO_EVENTS:
+        start = csign_client_events_start;
+        break;
+    case COUNTERSIGN_GO_REFRESH_TOKEN_EXPIRES_AT:
+        start = csign_client_refresh_token_expires_at_start;
+        break;
+    }
+    started.status = start(client, &options, done_with, (void *)done, &started.error);
+    return started;
+}
+
+countersign_go_started countersign_go_start_complete_login(const csign_client *client, const csign_login *login,
+                                                           const char *query, size_t query_length,
+                                                           const csign_cancel *cancel, uintptr_t done)
+{
+    csign_call_options options = CSIGN_CALL_OPTIONS_INIT;
+    countersign_go_started started = {0};
+    options.cancel = cancel;
+    started.status = csign_client_complete_login_start(client, login, query, query_length, &options, done_with,
+                                                       (void *)done, &started.error);
+    return started;
 }
 
 void countersign_go_set_cause(uintptr_t cause)

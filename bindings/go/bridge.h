@@ -39,10 +39,30 @@ void countersign_go_set_cause(uintptr_t cause);
 countersign_go_peeked countersign_go_peek(const csign_client *client, char *buffer, size_t capacity);
 /* The token of the result is NULL if none is cached. */
 countersign_go_result countersign_go_client_peek(const csign_client *client, uint64_t min_valid_ms);
-countersign_go_result countersign_go_client_token(const csign_client *client, uint64_t min_valid_ms);
-countersign_go_result countersign_go_client_refresh(const csign_client *client);
-countersign_go_result countersign_go_complete_login(const csign_client *client, const csign_login *login,
-                                                    const char *query, size_t query_length);
+
+/* A call that the library starts. */
+typedef struct {
+    csign_status status;
+    csign_error *error;
+} countersign_go_started;
+
+typedef enum {
+    COUNTERSIGN_GO_TOKEN,
+    COUNTERSIGN_GO_REFRESH,
+    COUNTERSIGN_GO_IDENTITY,
+    COUNTERSIGN_GO_FORGET,
+    COUNTERSIGN_GO_FORCE_FORGET,
+    COUNTERSIGN_GO_EVENTS,
+    COUNTERSIGN_GO_REFRESH_TOKEN_EXPIRES_AT,
+} countersign_go_call;
+
+/* Start a call. `done` is a runtime/cgo.Handle of a function that gets the result. It is deleted then.
+ * If the call can't be started, it isn't. */
+countersign_go_started countersign_go_start(const csign_client *client, countersign_go_call call,
+                                            uint64_t min_valid_ms, const csign_cancel *cancel, uintptr_t done);
+countersign_go_started countersign_go_start_complete_login(const csign_client *client, const csign_login *login,
+                                                           const char *query, size_t query_length,
+                                                           const csign_cancel *cancel, uintptr_t done);
 countersign_go_result countersign_go_login(const csign_client *client, uint16_t port, uint64_t timeout_ms,
                                            uintptr_t opener);
 

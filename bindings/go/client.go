@@ -20,14 +20,9 @@ import (
 // [Client.Drain] or [Client.Close] before it exits.
 type Client struct {
 	handle *handle
-	// Limits the number of goroutines that wait inside the library.
-	slots chan struct{}
 	// The calls that are inside the library, for its log lines; nil without a logger.
 	callers *callers
 }
-
-// A goroutine that waits inside the library holds a thread. More goroutines than this wait in Go.
-const maxInside = 64
 
 // Load builds a client for a connection of a configuration file, `[connections.NAME]`. It reads the
 // file of [WithFile], or else the one that the countersign command reads: $COUNTERSIGN_CONFIG,
@@ -65,7 +60,7 @@ func open(config *config, load bool) (*Client, error) {
 	if err := failure(status, reported); err != nil {
 		return nil, err
 	}
-	client := &Client{slots: make(chan struct{}, maxInside), callers: config.callers}
+	client := &Client{callers: config.callers}
 	client.handle = owned(client, &handle{
 		what:    "client",
 		pointer: unsafe.Pointer(pointer),
@@ -99,23 +94,16 @@ func (c *Client) Token(ctx context.Context, options ...TokenOption) (*Token, err
 		return nil, err
 	}
 	ms := C.uint64_t(milliseconds(tokenOptions(options).MinValid))
-	// With a context that can end, waiting needs a goroutine. A cached token doesn't.
-	if ctx.Done() != nil {
-		if fresh, err := c.peekToken(ms); fresh != nil || err != nil {
-			return fresh, err
-		}
+	if fresh, err := c.peekToken(ms); fresh != nil || err != nil {
+		return fresh, err
 	}
-	return await(ctx, c, func(client *C.csign_client) (*Token, error) {
-		return tokenOf(C.countersign_go_client_token(client, ms))
-	})
+	return await(ctx, c, starting(C.COUNTERSIGN_GO_TOKEN, ms), tokenResult)
 }
 
 // Refresh requests a new token now, even if the current one is still valid. If that fails and the
 // current token is still valid, Refresh returns the current one.
 func (c *Client) Refresh(ctx context.Context) (*Token, error) {
-	return await(ctx, c, func(client *C.csign_client) (*Token, error) {
-		return tokenOf(C.countersign_go_client_refresh(client))
-	})
+	return await(ctx, c, starting(C.COUNTERSIGN_GO_REFRESH, 0), tokenResult)
 }
 
 // Invalidate reports a token that an API rejected with 401. The client doesn't return it again. If

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -119,62 +120,60 @@ func TestACancelledCallReturnsAtOnce(t *testing.T) {
 	}
 }
 
+// How many threads a process of a few goroutines may have.
+const fewThreads = 50
+
+// waitForWaits waits until this many calls wait for the client's request.
+func waitForWaits(t *testing.T, client *Client, waits uint64) {
+	t.Helper()
+	for {
+		counts, err := client.Counts()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if counts.Waits >= waits {
+			return
+		}
+		runtime.Gosched()
+	}
+}
+
 // Waiting goroutines must not hold a thread each: Go aborts a program with ten thousand threads.
+// Whether their contexts can end makes no difference.
 func TestWaitingGoroutinesDoNotHoldThreads(t *testing.T) {
-	fresh(t)
-	tell(t, "/_sandbox/faults", map[string]any{"kind": "slow", "ms": 20})
-	client := dial(t, "docusign-jwt", nil)
-	const waiting = 1000
-	ctx, cancel := context.WithCancel(context.Background())
+	cancellable, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	var all sync.WaitGroup
-	for range waiting {
-		all.Add(1)
-		go func() {
-			defer all.Done()
-			if _, err := client.AccessToken(ctx); err != nil {
-				t.Error(err)
-			}
-		}()
-	}
-	for len(client.slots) < maxInside {
-		time.Sleep(time.Millisecond)
-	}
-	if threads := threadCount(t); threads > maxInside+50 {
-		t.Errorf("%d goroutines hold %d threads", waiting, threads)
-	}
-	all.Wait()
-	if requests(t) != 1 {
-		t.Errorf("%d requests", requests(t))
+	for _, ctx := range []context.Context{context.Background(), cancellable} {
+		fresh(t)
+		tell(t, "/_sandbox/faults", map[string]any{"kind": "slow", "ms": 20})
+		client := dial(t, "docusign-jwt", nil)
+		const waiting = 1000
+		var all sync.WaitGroup
+		for range waiting {
+			all.Add(1)
+			go func() {
+				defer all.Done()
+				if _, err := client.AccessToken(ctx); err != nil {
+					t.Error(err)
+				}
+			}()
+		}
+		waitForWaits(t, client, waiting-1)
+		if threads := threadCount(t); threads > fewThreads {
+			t.Errorf("%d goroutines hold %d threads", waiting, threads)
+		}
+		all.Wait()
+		if requests(t) != 1 {
+			t.Errorf("%d requests", requests(t))
+		}
 	}
 }
 
-// A caller that waits for a slot can cancel, too.
-func TestAQueuedCallerCanCancel(t *testing.T) {
-	fresh(t)
-	client := dial(t, "docusign-jwt", nil)
-	for range maxInside {
-		client.slots <- struct{}{}
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
-	defer cancel()
-	if _, err := client.AccessToken(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Error(err)
-	}
-	for range maxInside {
-		<-client.slots
-	}
-	access(t, client)
-}
-
-// A cached token is returned without a goroutine, so it needs no slot.
-func TestACachedTokenNeedsNoSlot(t *testing.T) {
+// A cached token is returned without starting a call.
+func TestACachedTokenIsReturnedAtOnce(t *testing.T) {
 	fresh(t)
 	client := dial(t, "docusign-jwt", nil)
 	minted := access(t, client)
-	for range maxInside {
-		client.slots <- struct{}{}
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for _, minValid := range []time.Duration{0, time.Minute} {
@@ -182,9 +181,6 @@ func TestACachedTokenNeedsNoSlot(t *testing.T) {
 		if err != nil || token.AccessToken() != minted || token.Source() != SourceCache {
 			t.Fatalf("%v, %v", token, err)
 		}
-	}
-	for range maxInside {
-		<-client.slots
 	}
 	if requests(t) != 1 {
 		t.Error("a request was sent")
@@ -285,7 +281,7 @@ func TestConsentURL(t *testing.T) {
 	}
 }
 
-// Goroutines of cancelled calls must not pile up.
+// Cancelled calls leave neither goroutines nor threads.
 func TestTenThousandCancelledCalls(t *testing.T) {
 	fresh(t)
 	// The response ends with the reset, so only the contexts can end the calls.
@@ -300,19 +296,14 @@ func TestTenThousandCancelledCalls(t *testing.T) {
 			ended <- err
 		}()
 	}
-	for len(client.slots) < maxInside {
-		time.Sleep(time.Millisecond)
-	}
+	waitForWaits(t, client, calls-1)
 	cancel()
 	for range calls {
 		if err := <-ended; !errors.Is(err, context.Canceled) {
 			t.Fatal(err)
 		}
 	}
-	if inside := len(client.slots); inside > maxInside {
-		t.Errorf("%d calls are inside the library", inside)
-	}
-	if threads := threadCount(t); threads > maxInside+50 {
+	if threads := threadCount(t); threads > fewThreads {
 		t.Errorf("the process has %d threads", threads)
 	}
 	fresh(t)

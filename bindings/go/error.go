@@ -104,9 +104,14 @@ func failure(status C.csign_status, reported *C.csign_error) error {
 		bug.status = status
 		return bug
 	}
+	defer C.csign_error_free(reported)
+	return described(status, reported)
+}
+
+// described returns a call's error, which the library still owns.
+func described(status C.csign_status, reported *C.csign_error) *Error {
 	made := readError(reported)
 	made.status = status
-	C.csign_error_free(reported)
 	return made
 }
 

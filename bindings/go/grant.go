@@ -32,15 +32,7 @@ type Identity map[string]string
 // Identity returns the user that the token is for and the API's URL: the members of the token
 // response, and the vendor's userinfo, which is requested once and stored.
 func (c *Client) Identity(ctx context.Context) (Identity, error) {
-	return await(ctx, c, func(client *C.csign_client) (Identity, error) {
-		var text *C.csign_text
-		var reported *C.csign_error
-		status := C.csign_client_identity(client, &text, &reported)
-		if err := failure(status, reported); err != nil {
-			return nil, err
-		}
-		return parsed[Identity](taken(text))
-	})
+	return await(ctx, c, starting(C.COUNTERSIGN_GO_IDENTITY, 0), jsonResult[Identity])
 }
 
 // Forgotten is the result of [Client.Forget] and [Client.ForceForget].
@@ -56,31 +48,23 @@ type Forgotten struct {
 // stored, because otherwise nobody could revoke the grant any more. The client doesn't return them,
 // and the next call retries the revocation. A login replaces them.
 func (c *Client) Forget(ctx context.Context) (Forgotten, error) {
-	return c.forget(ctx, false)
+	return c.forget(ctx, C.COUNTERSIGN_GO_FORGET)
 }
 
 // ForceForget is like [Client.Forget], but deletes the tokens even if the vendor did not revoke the
 // grant.
 func (c *Client) ForceForget(ctx context.Context) (Forgotten, error) {
-	return c.forget(ctx, true)
+	return c.forget(ctx, C.COUNTERSIGN_GO_FORCE_FORGET)
 }
 
-func (c *Client) forget(ctx context.Context, force bool) (Forgotten, error) {
-	return await(ctx, c, func(client *C.csign_client) (Forgotten, error) {
-		var revocation C.csign_revocation
-		var reason, reported *C.csign_error
-		var status C.csign_status
-		if force {
-			status = C.csign_client_force_forget(client, &revocation, &reason, &reported)
-		} else {
-			status = C.csign_client_forget(client, &revocation, &reason, &reported)
-		}
-		if err := failure(status, reported); err != nil {
+func (c *Client) forget(ctx context.Context, call C.countersign_go_call) (Forgotten, error) {
+	return await(ctx, c, starting(call, 0), func(result *C.csign_result) (Forgotten, error) {
+		if err := resultFailure(result); err != nil {
 			return Forgotten{}, err
 		}
-		forgotten := Forgotten{Revocation: revocationOf(revocation)}
-		if reason != nil {
-			forgotten.Reason = failure(C.csign_error_status(reason), reason)
+		forgotten := Forgotten{Revocation: revocationOf(C.csign_result_revocation(result))}
+		if reason := C.csign_result_error(result); reason != nil {
+			forgotten.Reason = described(C.csign_error_status(reason), reason)
 		}
 		return forgotten, nil
 	})
@@ -170,26 +154,17 @@ func (e *Event) UnmarshalJSON(text []byte) error {
 // Events returns the recent history of the connection's grant, oldest first: who refreshed it,
 // when, and the result.
 func (c *Client) Events(ctx context.Context) ([]Event, error) {
-	return await(ctx, c, func(client *C.csign_client) ([]Event, error) {
-		var text *C.csign_text
-		var reported *C.csign_error
-		status := C.csign_client_events(client, &text, &reported)
-		if err := failure(status, reported); err != nil {
-			return nil, err
-		}
-		return parsed[[]Event](taken(text))
-	})
+	return await(ctx, c, starting(C.COUNTERSIGN_GO_EVENTS, 0), jsonResult[[]Event])
 }
 
 // RefreshTokenExpiresAt returns when the stored refresh token expires. A person must log in again
 // before then, unless a refresh returns a new one. It returns the zero time if the vendor didn't
 // say, or if no refresh token is stored.
 func (c *Client) RefreshTokenExpiresAt(ctx context.Context) (time.Time, error) {
-	return await(ctx, c, func(client *C.csign_client) (time.Time, error) {
-		var seconds C.int64_t
-		var reported *C.csign_error
-		status := C.csign_client_refresh_token_expires_at(client, &seconds, &reported)
-		if err := failure(status, reported); err != nil || seconds < 0 {
+	start := starting(C.COUNTERSIGN_GO_REFRESH_TOKEN_EXPIRES_AT, 0)
+	return await(ctx, c, start, func(result *C.csign_result) (time.Time, error) {
+		seconds := C.csign_result_refresh_token_expires_at(result)
+		if err := resultFailure(result); err != nil || seconds < 0 {
 			return time.Time{}, err
 		}
 		return time.Unix(int64(seconds), 0), nil
@@ -199,7 +174,7 @@ func (c *Client) RefreshTokenExpiresAt(ctx context.Context) (time.Time, error) {
 // CheckSaved returns an error if the last token could not be stored and is only in memory. It isn't
 // lost while the process runs, and each call for a token tries to store it again.
 func (c *Client) CheckSaved(ctx context.Context) error {
-	_, err := await(ctx, c, func(client *C.csign_client) (struct{}, error) {
+	_, err := call(ctx, c, func(client *C.csign_client) (struct{}, error) {
 		var reported *C.csign_error
 		return struct{}{}, failure(C.csign_client_check_saved(client, &reported), reported)
 	})

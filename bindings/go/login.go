@@ -22,7 +22,7 @@ type Login struct {
 // [Login.URL], and pass the URL of its callback to [Client.CompleteLogin]. If redirectURI is empty,
 // it defaults to the setting redirect_uri.
 func (c *Client) StartLogin(ctx context.Context, redirectURI string) (*Login, error) {
-	return await(ctx, c, func(client *C.csign_client) (*Login, error) {
+	return call(ctx, c, func(client *C.csign_client) (*Login, error) {
 		uri, length := cText(redirectURI)
 		var login *C.csign_login
 		var reported *C.csign_error
@@ -37,14 +37,15 @@ func (c *Client) StartLogin(ctx context.Context, redirectURI string) (*Login, er
 // CompleteLogin completes a login: it validates the callback (the URL that the browser was
 // redirected to, or just its query), exchanges the code once, and stores the tokens.
 func (c *Client) CompleteLogin(ctx context.Context, login *Login, callback string) (*Token, error) {
-	return await(ctx, c, func(client *C.csign_client) (*Token, error) {
-		if err := login.handle.enter(); err != nil {
-			return nil, err
-		}
-		defer login.leave()
-		cQuery, length := cText(callback)
-		return tokenOf(C.countersign_go_complete_login(client, login.pointer(), cQuery, length))
-	})
+	if err := login.handle.enter(); err != nil {
+		return nil, err
+	}
+	defer login.leave()
+	cQuery, length := cText(callback)
+	start := func(client *C.csign_client, cancel *C.csign_cancel, done C.uintptr_t) C.countersign_go_started {
+		return C.countersign_go_start_complete_login(client, login.pointer(), cQuery, length, cancel, done)
+	}
+	return await(ctx, c, start, tokenResult)
 }
 
 // How long Login waits for the person if its context has no deadline.
@@ -57,12 +58,14 @@ const loginTimeout = 5 * time.Minute
 // client. If the context is cancelled, the login ends and frees the port.
 func (c *Client) Login(ctx context.Context, port uint16, open func(url string) error) (*Token, error) {
 	ms := C.uint64_t(milliseconds(remaining(ctx, loginTimeout)))
-	return await(ctx, c, func(client *C.csign_client) (*Token, error) {
-		cancellable, end := cancellableLogin(ctx, open)
-		defer end()
-		handle := cgo.NewHandle(cancellable)
-		defer handle.Delete()
-		return tokenOf(C.countersign_go_login(client, C.uint16_t(port), ms, C.uintptr_t(handle)))
+	return detached(ctx, func() (*Token, error) {
+		return call(ctx, c, func(client *C.csign_client) (*Token, error) {
+			cancellable, end := cancellableLogin(ctx, open)
+			defer end()
+			handle := cgo.NewHandle(cancellable)
+			defer handle.Delete()
+			return tokenOf(C.countersign_go_login(client, C.uint16_t(port), ms, C.uintptr_t(handle)))
+		})
 	})
 }
 

@@ -30,11 +30,15 @@ func cBytes(bytes []byte) (*C.uint8_t, C.size_t) {
 
 // taken copies an owned string and frees it.
 func taken(text *C.csign_text) string {
+	defer C.csign_text_free(text)
+	return copied(text)
+}
+
+// copied copies a string that the library still owns.
+func copied(text *C.csign_text) string {
 	var length C.size_t
 	data := C.csign_text_value(text, &length)
-	copied := string(borrowed(data, length))
-	C.csign_text_free(text)
-	return copied
+	return string(borrowed(data, length))
 }
 
 // parsed parses the library's JSON. A failure is a bug of the library or of this package.

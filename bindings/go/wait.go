@@ -6,13 +6,18 @@ import "C"
 import (
 	"context"
 	"errors"
+	"runtime/cgo"
 	"sync"
 	"unsafe"
 )
 
-// await runs a call that may block. If the context can end, the call continues in the library after
-// the context has ended.
-func await[T any](ctx context.Context, c *Client, call func(*C.csign_client) (T, error)) (T, error) {
+// await starts a call, and waits for its result or for the end of the context. No thread waits. When
+// the context ends, so does the call, but a request in flight continues in the library.
+func await[T any](
+	ctx context.Context, c *Client,
+	start func(client *C.csign_client, cancel *C.csign_cancel, done C.uintptr_t) C.countersign_go_started,
+	read func(*C.csign_result) (T, error),
+) (T, error) {
 	var none T
 	if err := ctx.Err(); err != nil {
 		return none, err
@@ -20,26 +25,100 @@ func await[T any](ctx context.Context, c *Client, call func(*C.csign_client) (T,
 	if err := c.handle.enter(); err != nil {
 		return none, err
 	}
+	defer c.leave()
+	var cancel *C.csign_cancel
+	if ctx.Done() != nil {
+		var reported *C.csign_error
+		if err := failure(C.csign_cancel_new(&cancel, &reported), reported); err != nil {
+			return none, err
+		}
+		defer C.csign_cancel_free(cancel)
+	}
+	type outcome struct {
+		value T
+		err   error
+	}
+	outcomes := make(chan outcome, 1)
+	remove := c.callers.add(ctx)
+	done := cgo.NewHandle(func(result *C.csign_result) {
+		remove()
+		value, err := read(result)
+		outcomes <- outcome{value, c.closing(err)}
+	})
+	started := start(c.pointer(), cancel, C.uintptr_t(done))
+	if err := failure(started.status, started.error); err != nil {
+		done.Delete()
+		remove()
+		return none, err
+	}
 	select {
-	case c.slots <- struct{}{}:
+	case ended := <-outcomes:
+		return ended.value, ended.err
 	case <-ctx.Done():
-		c.leave()
+		C.csign_cancel_set(cancel)
 		return none, ctx.Err()
 	}
-	return detached(ctx, func() (T, error) {
-		defer func() {
-			<-c.slots
-			c.leave()
-		}()
-		defer c.callers.add(ctx)()
-		value, err := call(c.pointer())
-		return value, c.closing(err)
-	})
+}
+
+//export countersignDone
+func countersignDone(handle C.uintptr_t, result *C.csign_result) {
+	done := cgo.Handle(handle)
+	call := done.Value().(func(*C.csign_result))
+	done.Delete()
+	call(result)
+	C.csign_result_free(result)
+}
+
+// starting returns the function that starts this call.
+func starting(
+	call C.countersign_go_call, minValidMS C.uint64_t,
+) func(*C.csign_client, *C.csign_cancel, C.uintptr_t) C.countersign_go_started {
+	return func(client *C.csign_client, cancel *C.csign_cancel, done C.uintptr_t) C.countersign_go_started {
+		return C.countersign_go_start(client, call, minValidMS, cancel, done)
+	}
+}
+
+// The functions that read a result, which the library's thread calls: they only copy.
+
+func tokenResult(result *C.csign_result) (*Token, error) {
+	if err := resultFailure(result); err != nil {
+		return nil, err
+	}
+	return readToken(C.countersign_go_read_token(C.csign_result_token(result))), nil
+}
+
+func jsonResult[T any](result *C.csign_result) (T, error) {
+	if err := resultFailure(result); err != nil {
+		var none T
+		return none, err
+	}
+	return parsed[T](copied(C.csign_result_text(result)))
+}
+
+func resultFailure(result *C.csign_result) error {
+	if status := C.csign_result_status(result); status != C.CSIGN_STATUS_OK {
+		return described(status, C.csign_result_error(result))
+	}
+	return nil
+}
+
+// call runs a call that doesn't wait for the network.
+func call[T any](ctx context.Context, c *Client, run func(*C.csign_client) (T, error)) (T, error) {
+	var none T
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
+	if err := c.handle.enter(); err != nil {
+		return none, err
+	}
+	defer c.leave()
+	defer c.callers.add(ctx)()
+	value, err := run(c.pointer())
+	return value, c.closing(err)
 }
 
 // detached runs a function and returns its result, or the context's error when the context ends
-// first. The function continues in its own goroutine. This is the only place where a goroutine
-// waits for the library.
+// first. The function continues in its own goroutine, which holds a thread.
 func detached[T any](ctx context.Context, run func() (T, error)) (T, error) {
 	if ctx.Done() == nil {
 		return run()
