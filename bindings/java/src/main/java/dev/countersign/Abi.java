@@ -25,6 +25,9 @@ interface Abi extends Functions {
     /** The {@code csign_open_fn} that calls {@link Callbacks#open}. */
     long openFunction();
 
+    /** The {@code csign_done_fn} that calls {@link Callbacks#done}. */
+    long doneFunction();
+
     /** The {@code csign_destroy_fn} that calls {@link Callbacks#destroy}. */
     long destroyFunction();
 

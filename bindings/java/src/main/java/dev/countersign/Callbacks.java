@@ -89,6 +89,14 @@ final class Callbacks {
         }
     }
 
+    static void done(long userData, long result) {
+        try {
+            ((Started<?>) KEPT.remove(userData)).end(result);
+        } catch (Throwable failure) {
+            report("the end of a call failed", failure);
+        }
+    }
+
     static int open(long userData, long url, long urlLength) {
         try {
             @SuppressWarnings("unchecked")

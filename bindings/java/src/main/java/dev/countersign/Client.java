@@ -130,19 +130,20 @@ public final class Client implements TokenProvider, AutoCloseable {
     public Token token(TokenRequest request) {
         long minValidMs = Millis.of("minValid", request.minValid());
         return request.timeout()
-                .map(timeout -> Waiting.within(timeout, tokenAsyncFor(minValidMs)))
+                .map(timeout -> Waiting.result(tokenAsyncFor(minValidMs, timeout)))
                 .orElseGet(() -> tokenFor(minValidMs));
     }
 
     /**
-     * Returns a token without blocking this thread. If the future is cancelled, the request
-     * continues, and the next caller gets its result.
+     * Returns a token without blocking this thread. If the future is cancelled, or completed by
+     * {@link CompletableFuture#orTimeout}, the call ends. The request continues, and the next
+     * caller gets its result. No thread waits for it.
      *
      * @return a future that fails with a {@link CountersignException}
      */
     @Override
     public CompletableFuture<Token> tokenAsync() {
-        return tokenAsyncFor(0);
+        return tokenAsyncFor(0, null);
     }
 
     /**
@@ -152,10 +153,8 @@ public final class Client implements TokenProvider, AutoCloseable {
      * @return a future that fails with a {@link CountersignException}
      */
     public CompletableFuture<Token> tokenAsync(TokenRequest request) {
-        CompletableFuture<Token> token = tokenAsyncFor(Millis.of("minValid", request.minValid()));
-        return request.timeout()
-                .map(timeout -> Waiting.withinAsync(timeout, token))
-                .orElse(token);
+        return tokenAsyncFor(
+                Millis.of("minValid", request.minValid()), request.timeout().orElse(null));
     }
 
     /**
@@ -207,7 +206,7 @@ public final class Client implements TokenProvider, AutoCloseable {
      * @return the token
      */
     public CompletableFuture<Token> refreshAsync() {
-        return waiting.later(() -> refresh());
+        return start(abi::csign_client_refresh_start, this::readToken);
     }
 
     /**
@@ -275,7 +274,7 @@ public final class Client implements TokenProvider, AutoCloseable {
      * @throws CountersignException if the call fails; its class says what to do
      */
     public Identity identity() {
-        return new Identity(Json.texts(text(abi::csign_client_identity)));
+        return identity(text(abi::csign_client_identity));
     }
 
     /**
@@ -284,7 +283,9 @@ public final class Client implements TokenProvider, AutoCloseable {
      * @return the identity
      */
     public CompletableFuture<Identity> identityAsync() {
-        return waiting.later(() -> identity());
+        return start(
+                abi::csign_client_identity_start,
+                (frame, result) -> identity(frame.text(abi.csign_result_text(result))));
     }
 
     /**
@@ -333,7 +334,7 @@ public final class Client implements TokenProvider, AutoCloseable {
      * @return the result of the revocation
      */
     public CompletableFuture<Revocation> forgetAsync() {
-        return waiting.later(() -> forget());
+        return start(abi::csign_client_forget_start, this::readRevocation);
     }
 
     /**
@@ -342,7 +343,7 @@ public final class Client implements TokenProvider, AutoCloseable {
      * @return the result of the revocation
      */
     public CompletableFuture<Revocation> forceForgetAsync() {
-        return waiting.later(() -> forceForget());
+        return start(abi::csign_client_force_forget_start, this::readRevocation);
     }
 
     /**
@@ -367,9 +368,7 @@ public final class Client implements TokenProvider, AutoCloseable {
      * @return an immutable list
      */
     public List<GrantEvent> events() {
-        return Json.objects(text(abi::csign_client_events)).stream()
-                .map(GrantEvent::of)
-                .toList();
+        return events(text(abi::csign_client_events));
     }
 
     /**
@@ -378,7 +377,9 @@ public final class Client implements TokenProvider, AutoCloseable {
      * @return the events, oldest first
      */
     public CompletableFuture<List<GrantEvent>> eventsAsync() {
-        return waiting.later(() -> events());
+        return start(
+                abi::csign_client_events_start,
+                (frame, result) -> events(frame.text(abi.csign_result_text(result))));
     }
 
     /**
@@ -392,8 +393,7 @@ public final class Client implements TokenProvider, AutoCloseable {
         return call((client, frame) -> {
             long out = frame.slot();
             frame.check(abi.csign_client_refresh_token_expires_at(client, out, frame.error()));
-            long seconds = frame.longAt(out);
-            return seconds < 0 ? Optional.empty() : Optional.of(Instant.ofEpochSecond(seconds));
+            return instant(frame.longAt(out));
         });
     }
 
@@ -404,7 +404,9 @@ public final class Client implements TokenProvider, AutoCloseable {
      * @return empty if the vendor didn't say, or if no refresh token is stored
      */
     public CompletableFuture<Optional<Instant>> refreshTokenExpiresAtAsync() {
-        return waiting.later(() -> refreshTokenExpiresAt());
+        return start(
+                abi::csign_client_refresh_token_expires_at_start,
+                (frame, result) -> instant(abi.csign_result_refresh_token_expires_at(result)));
     }
 
     /**
@@ -518,7 +520,16 @@ public final class Client implements TokenProvider, AutoCloseable {
      * @return the token
      */
     public CompletableFuture<Token> completeLoginAsync(Login login, String callback) {
-        return waiting.later(() -> completeLogin(login, callback));
+        long begun = login.handle().enter();
+        try {
+            return start(0, null, (client, frame) -> {
+                Frame.Text text = frame.put(callback);
+                return (options, done, userData, error) -> abi.csign_client_complete_login_start(
+                        client, begun, text.address(), text.length(), options, done, userData, error);
+            }, this::readToken);
+        } finally {
+            login.handle().leave();
+        }
     }
 
     /**
@@ -644,7 +655,7 @@ public final class Client implements TokenProvider, AutoCloseable {
         }
     }
 
-    private CompletableFuture<Token> tokenAsyncFor(long minValidMs) {
+    private CompletableFuture<Token> tokenAsyncFor(long minValidMs, Duration timeout) {
         try {
             Token fresh = peek(minValidMs);
             if (fresh != null) {
@@ -653,7 +664,57 @@ public final class Client implements TokenProvider, AutoCloseable {
         } catch (CountersignException | IllegalStateException failure) {
             return CompletableFuture.failedFuture(failure);
         }
-        return waiting.later(() -> tokenFor(minValidMs));
+        return start(
+                minValidMs,
+                timeout,
+                (client, frame) -> (options, done, userData, error) ->
+                        abi.csign_client_token_start(client, options, done, userData, error),
+                this::readToken);
+    }
+
+    /** Starts a call without inputs. */
+    private <T> CompletableFuture<T> start(Starter starter, Started.Read<T> read) {
+        return start(
+                0,
+                null,
+                (client, frame) -> (options, done, userData, error) ->
+                        starter.start(client, options, done, userData, error),
+                read);
+    }
+
+    private <T> CompletableFuture<T> start(
+            long minValidMs, Duration timeout, Call<Started.Start> start, Started.Read<T> read) {
+        try {
+            return call((client, frame) -> new Started<>(abi, frame, waiting.executor(), read, this::ending)
+                    .start(frame, minValidMs, timeout, start.on(client, frame)));
+        } catch (CountersignException | IllegalStateException | IllegalArgumentException failure) {
+            return CompletableFuture.failedFuture(failure);
+        }
+    }
+
+    private Token readToken(Frame frame, long result) {
+        return last.take(abi.csign_token_share(abi.csign_result_token(result)));
+    }
+
+    private Revocation readRevocation(Frame frame, long result) {
+        long why = abi.csign_result_error(result);
+        Optional<CountersignException> failure = why == 0
+                ? Optional.empty()
+                : Optional.of((CountersignException) Failure.read(abi, frame, abi.csign_error_status(why), why));
+        last.forget();
+        return new Revocation(Revocation.Outcome.of(abi.csign_result_revocation(result)), failure);
+    }
+
+    private static Identity identity(String json) {
+        return new Identity(Json.texts(json));
+    }
+
+    private static List<GrantEvent> events(String json) {
+        return Json.objects(json).stream().map(GrantEvent::of).toList();
+    }
+
+    private static Optional<Instant> instant(long seconds) {
+        return seconds < 0 ? Optional.empty() : Optional.of(Instant.ofEpochSecond(seconds));
     }
 
     /** Returns the cached token if it is valid for long enough, or null. Never waits. */
@@ -691,6 +752,15 @@ public final class Client implements TokenProvider, AutoCloseable {
      */
     private RuntimeException closing(RetryException failure) {
         return failure.kind() == ErrorKind.BUSY && handle.isClosed() ? Failure.closed("client") : failure;
+    }
+
+    private RuntimeException ending(RuntimeException failure) {
+        return failure instanceof RetryException retry ? closing(retry) : failure;
+    }
+
+    /** A function that starts a call without inputs. */
+    private interface Starter {
+        int start(long client, long options, long done, long userData, long error);
     }
 
     /** The body of a call. */

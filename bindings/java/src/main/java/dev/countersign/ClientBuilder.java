@@ -219,10 +219,11 @@ public final class ClientBuilder {
     }
 
     /**
-     * Sets the executor for asynchronous calls. Defaults to up to 32 daemon threads of this
-     * package.
+     * Sets the executor that completes the futures of asynchronous calls, and so runs what depends
+     * on them. It also runs the calls that block: closing, draining and building. Defaults to up to
+     * 32 daemon threads of this package.
      *
-     * @param executor the executor, whose tasks block
+     * @param executor the executor
      * @return this
      */
     public ClientBuilder executor(Executor executor) {

@@ -1,7 +1,5 @@
 package dev.countersign;
 
-import java.time.Duration;
-
 /** Creates exceptions from the library's errors. */
 final class Failure {
     private Failure() {}
@@ -13,26 +11,22 @@ final class Failure {
             return of(status, Details.bare(Verdict.UNEXPECTED, ErrorKind.INTERNAL, message, null));
         }
         try {
-            RuntimeException failure = of(status, Details.read(abi, frame, error));
-            Throwable cause = Callbacks.cause(abi.csign_error_cause(error));
-            return cause == null ? failure : (RuntimeException) failure.initCause(cause);
+            return read(abi, frame, status, error);
         } finally {
             abi.csign_error_free(error);
         }
     }
 
+    /** Returns the exception for a failed call, whose error object the library still owns. */
+    static RuntimeException read(Abi abi, Frame frame, int status, long error) {
+        RuntimeException failure = of(status, Details.read(abi, frame, error));
+        Throwable cause = Callbacks.cause(abi.csign_error_cause(error));
+        return cause == null ? failure : (RuntimeException) failure.initCause(cause);
+    }
+
     /** Returns the exception of a call on a closed object. */
     static ClosedException closed(String name) {
         return new ClosedException("the " + name + " was closed (create a new " + name + ", or close it later)");
-    }
-
-    /** Returns the exception of a call whose own timeout has expired. */
-    static RetryException timeout(Duration timeout) {
-        return new RetryException(Details.bare(
-                Verdict.RETRY,
-                ErrorKind.TIMEOUT,
-                "there was no token within " + timeout.toMillis() + " ms",
-                "the request continues, and the next call gets its result"));
     }
 
     /** Returns the exception for a native library that is missing or incompatible. */

@@ -117,12 +117,21 @@ final class Frame implements AutoCloseable {
     /** Copies the bytes of a {@code csign_text} and frees it. */
     byte[] takeBytes(long text) {
         try {
-            long length = slot();
-            long value = abi.csign_text_value(text, length);
-            return value == 0 ? new byte[0] : abi.read(value, Math.toIntExact(longAt(length)));
+            return bytes(text);
         } finally {
             abi.csign_text_free(text);
         }
+    }
+
+    /** Copies the string of a {@code csign_text} that the library still owns. */
+    String text(long text) {
+        return new String(bytes(text), StandardCharsets.UTF_8);
+    }
+
+    private byte[] bytes(long text) {
+        long length = slot();
+        long value = abi.csign_text_value(text, length);
+        return value == 0 ? new byte[0] : abi.read(value, Math.toIntExact(longAt(length)));
     }
 
     /** Copies the string of a {@code csign_text} and frees it. */

@@ -17,6 +17,7 @@ final class JnaAbi extends JnaFunctions implements Abi {
     private static final LogCallback LOG = Callbacks::log;
     private static final ChangeCallback CHANGE = Callbacks::change;
     private static final OpenCallback OPEN = Callbacks::open;
+    private static final DoneCallback DONE = Callbacks::done;
     private static final DestroyCallback DESTROY = Callbacks::destroy;
 
     JnaAbi(NativeLibrary library) {
@@ -51,6 +52,11 @@ final class JnaAbi extends JnaFunctions implements Abi {
     @Override
     public long openFunction() {
         return function(OPEN);
+    }
+
+    @Override
+    public long doneFunction() {
+        return function(DONE);
     }
 
     @Override

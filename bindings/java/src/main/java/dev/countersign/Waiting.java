@@ -1,6 +1,5 @@
 package dev.countersign;
 
-import java.time.Duration;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -9,14 +8,10 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 
-/**
- * Runs calls that may wait, without blocking their callers. A thread waits for each of them. This
- * is the only place that knows that, so a completion callback of the library could replace it.
- */
+/** Runs calls that the library can't start without blocking their callers, such as a drain. */
 final class Waiting {
     private static final int MOST = 32;
     private static final AtomicInteger COUNT = new AtomicInteger();
@@ -51,25 +46,22 @@ final class Waiting {
         return CompletableFuture.supplyAsync(call, work -> thread(work).start());
     }
 
-    /** Returns the result of a call, if it ends in time. The call continues in any case. */
-    static <T> T within(Duration timeout, CompletableFuture<T> call) {
+    /** Runs what depends on a call that the library has started. */
+    Executor executor() {
+        return executor;
+    }
+
+    /** Returns the result of a call. Interrupting the thread cancels the call. */
+    static <T> T result(CompletableFuture<T> call) {
         try {
-            return call.get(Millis.of("timeout", timeout), TimeUnit.MILLISECONDS);
-        } catch (TimeoutException late) {
-            throw Failure.timeout(timeout);
+            return call.get();
         } catch (InterruptedException interruption) {
+            call.cancel(false);
             Thread.currentThread().interrupt();
             throw new CancellationException("the thread was interrupted while it waited for a token");
         } catch (ExecutionException failure) {
             throw failure.getCause() instanceof RuntimeException cause ? cause : new CompletionException(failure);
         }
-    }
-
-    /** Like {@link #within}, without blocking this thread. */
-    static <T> CompletableFuture<T> withinAsync(Duration timeout, CompletableFuture<T> call) {
-        return call.orTimeout(Millis.of("timeout", timeout), TimeUnit.MILLISECONDS)
-                .exceptionallyCompose(failure -> CompletableFuture.failedFuture(
-                        failure instanceof TimeoutException ? Failure.timeout(timeout) : failure));
     }
 
     private static Thread thread(Runnable work) {

@@ -6,11 +6,11 @@ import java.io.ObjectInputStream;
 import java.io.ObjectOutputStream;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Queue;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.CompletionException;
 
 import org.junit.jupiter.api.BeforeEach;
@@ -67,12 +67,14 @@ class ClientTest {
     }
 
     @Test
-    void aCachedTokenNeedsNoThread() {
-        Queue<Runnable> tasks = new ArrayDeque<>();
+    void aCachedTokenNeedsNoThread() throws Exception {
+        BlockingQueue<Runnable> tasks = new LinkedBlockingQueue<>();
         try (Client client = sandbox.builder("docusign-jwt").executor(tasks::add).build()) {
             CompletableFuture<Token> minted = client.tokenAsync();
+            // The library has called back, and the executor completes the future.
+            Runnable completion = tasks.take();
             assertFalse(minted.isDone());
-            tasks.remove().run();
+            completion.run();
             assertEquals(TokenSource.MINTED, minted.join().source());
             CompletableFuture<Token> first = client.tokenAsync(TokenRequest.create().minValid(Duration.ofMinutes(1)));
             CompletableFuture<Token> second = client.tokenAsync();

@@ -2,11 +2,14 @@ package dev.countersign;
 
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicReference;
 
 import org.junit.jupiter.api.AfterEach;
@@ -60,6 +63,33 @@ class TokenRequestTest {
         release.countDown();
         assertEquals("late", client.token().accessToken());
         assertEquals("late", client.token(SOON).accessToken());
+        assertEquals(1, server.calls().size());
+    }
+
+    @Test
+    void tenThousandCancelledCallsHoldNoThread() throws Exception {
+        int count = 10_000;
+        client.tokenAsync();
+        Patience.until(Duration.ofSeconds(60), () -> !server.calls().isEmpty());
+        long kept = Callbacks.latest();
+        int threads = Thread.activeCount();
+        List<CompletableFuture<Token>> calls = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            calls.add(client.tokenAsync());
+        }
+        assertEquals(count, client.counts().waits());
+        assertEquals(count, Callbacks.keptAfter(kept));
+        assertTrue(Thread.activeCount() <= threads + 1, "a thread waits");
+        for (int i = 0; i < count; i++) {
+            CompletableFuture<Token> call = calls.get(i);
+            if (i % 2 == 0) {
+                assertTrue(call.cancel(true));
+            } else {
+                call.completeExceptionally(new TimeoutException());
+            }
+        }
+        // The calls have ended in the library, too, although the request hangs.
+        Patience.until(Duration.ofSeconds(60), () -> Callbacks.keptAfter(kept) == 0);
         assertEquals(1, server.calls().size());
     }
 
