@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::late::{self, Also};
 use super::pointer::Pointer;
-use super::usage::{is_header_value, is_http_token};
+use super::usage::{API_BASE, is_header_value, is_http_token};
 use super::{ExpiresAs, Kept, Profile};
 use crate::nearest::nearest;
 
@@ -160,6 +160,8 @@ impl Profile {
         let Some(template) = &rules.api_base else {
             return Ok(());
         };
+        // It is filled in again for a stored token, which has the result.
+        let kept: Vec<_> = kept.into_iter().filter(|name| *name != API_BASE).collect();
         late::check(template, &self.extra, &kept, Also::Nothing)
             .and_then(|()| late::check_url(template))
             .map_err(|why| format!("`use.api_base` is invalid: {why}"))

@@ -31,7 +31,7 @@ pub struct UseRules {
 }
 
 /// The name that the API's base URL has in a token's `extra`.
-const API_BASE: &str = "api_base";
+pub(super) const API_BASE: &str = "api_base";
 
 /// A profile's [`UseRules`] with what one connection's settings fill in.
 #[derive(Clone, Debug, PartialEq, Eq)]

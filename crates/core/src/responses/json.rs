@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 use super::charset;
@@ -129,8 +129,13 @@ impl Members {
     }
 }
 
-/// The names of [`DECISIVE`] members, and of those that the profile reads instead.
-struct Decisive(Vec<String>);
+/// The names of members that must not occur twice.
+struct Decisive {
+    /// In the outermost object: the [`DECISIVE`] ones, and those that the profile reads instead.
+    outer: Vec<String>,
+    /// In the objects within.
+    inner: Vec<String>,
+}
 
 fn decisive(rules: &ResponseRules) -> Decisive {
     let places = [
@@ -142,9 +147,17 @@ fn decisive(rules: &ResponseRules) -> Decisive {
         &rules.error,
     ];
     let own = places.into_iter().flat_map(Pointers::iter);
-    let own = own.chain(rules.success.keys());
+    let own: Vec<_> = own.chain(rules.success.keys()).collect();
     let names = DECISIVE.iter().map(|name| (*name).to_owned());
-    Decisive(names.chain(own.map(|pointer| pointer.split().0)).collect())
+    let steps = own
+        .iter()
+        .flat_map(|pointer| pointer.steps().into_iter().skip(1));
+    Decisive {
+        inner: steps.collect(),
+        outer: names
+            .chain(own.iter().map(|pointer| pointer.split().0))
+            .collect(),
+    }
 }
 
 struct Collect<'a>(&'a Decisive);
@@ -158,11 +171,86 @@ impl<'de> Visitor<'de> for Collect<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
         let mut members = Collected::new(self.0);
-        while let Some((name, value)) = map.next_entry::<String, Value>()? {
-            members.add(name, value).map_err(serde::de::Error::custom)?;
+        while let Some(name) = map.next_key::<String>()? {
+            let value = match self.0.inner.is_empty() {
+                true => map.next_value()?,
+                false => map.next_value_seed(Inner(&self.0.inner))?,
+            };
+            members.add(name, value).map_err(A::Error::custom)?;
         }
         Ok(Members(members.members))
     }
+}
+
+/// Reads a value in whose objects none of these members occurs twice.
+struct Inner<'a>(&'a [String]);
+
+impl<'de> DeserializeSeed<'de> for Inner<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Inner<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut all = Vec::new();
+        while let Some(item) = items.next_element_seed(Inner(self.0))? {
+            all.push(item);
+        }
+        Ok(Value::Array(all))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut members = serde_json::Map::new();
+        while let Some(name) = map.next_key::<String>()? {
+            if self.0.contains(&name) && members.contains_key(&name) {
+                return Err(A::Error::custom(occurs_twice(&name)));
+            }
+            let value = map.next_value_seed(Inner(self.0))?;
+            members.insert(name, value);
+        }
+        Ok(Value::Object(members))
+    }
+}
+
+fn occurs_twice(name: &str) -> String {
+    format!("`{name}` occurs twice")
 }
 
 struct Collected<'a> {
@@ -179,10 +267,10 @@ impl<'a> Collected<'a> {
     }
 
     fn add(&mut self, name: String, value: Value) -> Result<(), String> {
-        let again =
-            self.decisive.0.contains(&name) && self.members.iter().any(|(known, _)| *known == name);
+        let again = self.decisive.outer.contains(&name)
+            && self.members.iter().any(|(known, _)| *known == name);
         if again {
-            return Err(format!("`{name}` occurs twice"));
+            return Err(occurs_twice(&name));
         }
         self.members.push((name, value));
         Ok(())

@@ -186,6 +186,10 @@ fn mistakes_about_the_use_of_tokens_are_named() {
         ),
         ("use.api_base = \"/api\"", "`use.api_base` is invalid: "),
         (
+            "response.kept.api_base = \"/api\"\nuse.api_base = \"{kept.api_base}\"",
+            "`use.api_base` is invalid: `{kept.api_base}` is not kept",
+        ),
+        (
             "use.api_base = \"{extra.site}/api\"",
             "`use.api_base` is invalid: it must begin with `https://`",
         ),

@@ -142,6 +142,17 @@ fn a_token_elsewhere_is_as_strictly_read() {
     let twice = r#"{"d":{"a":"t"},"d":{"a":"u"}}"#;
     let error = read(rules, &response(200, twice)).unwrap_err();
     assert!(error.message().contains("`d` occurs twice"), "{error}");
+    for twice in [
+        r#"{"d":{"a":"t","a":"u"}}"#,
+        r#"{"d":{"a":"t","r":"r1","\u0072":"r2"}}"#,
+    ] {
+        let error = read(rules, &response(200, twice)).unwrap_err();
+        assert!(error.message().contains("occurs twice"), "{error}");
+    }
+    // What isn't read may occur twice.
+    let twice = r#"{"d":{"x":1,"x":[{"y":-1.5,"y":null}],"a":"t"}}"#;
+    let token = read(rules, &response(200, twice)).unwrap();
+    assert_eq!(token.access_token.expose(), "t");
 }
 
 #[test]
