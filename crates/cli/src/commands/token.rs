@@ -39,14 +39,25 @@ pub(crate) fn run(global: &Global, args: &TokenArgs, output: &mut Output) -> Res
         output.print_lines(&lines)
     } else if args.header {
         check_printable(&token)?;
-        output.print(&format!(
-            "Authorization: {}",
-            token.authorization().expose()
-        ))
+        let token = with_headers(&client, token)?;
+        let headers = token.headers()?;
+        let lines = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", value.expose()));
+        output.print_lines(&lines.collect::<Vec<_>>())
     } else {
         check_printable(&token)?;
         output.print(token.expose())
     }
+}
+
+/// Looks up whose the token is if its headers need that.
+fn with_headers(client: &Client, token: Token) -> Result<Token, Error> {
+    if token.headers().is_ok() {
+        return Ok(token);
+    }
+    client.identity_of(&token)?;
+    client.token()
 }
 
 fn obtain(client: &Client, args: &TokenArgs, output: &mut Output) -> Result<Token, Error> {

@@ -143,6 +143,30 @@ fn text_of_a_token_response_is_escaped() {
 }
 
 #[test]
+fn the_headers_that_a_profile_names_are_printed_one_on_each_line() {
+    let vendor = Vendor::new("client-credentials");
+    let rules = |tenant: &str| {
+        let profile = include_str!("../../../../tests/profiles/acme.toml");
+        let rules = format!(
+            "response.keep = [\"note\", \"plain\"]\n\
+             use = {{ header = \"X-Acme-Token\", headers = {{ X-Tenant = \"{tenant}\" }} }}\n"
+        );
+        vendor.write("acme.toml", &format!("{profile}{rules}"));
+    };
+    rules("{kept.plain}");
+    let run = harmless(vendor.run(&["token", "mine", "--header"]).succeeded());
+    assert_eq!(run.stdout, "X-Acme-Token: t0ken\nX-Tenant: it's fine\n");
+    rules("{kept.note}");
+    let run = harmless(vendor.run(&["token", "mine", "--header"]));
+    assert_eq!(run.stdout, "");
+    assert!(
+        run.stderr.contains("`X-Tenant` has characters"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
 fn unprintable_values_are_omitted_from_shell_variables() {
     let vendor = Vendor::new("client-credentials");
     let run = harmless(vendor.run(&["token", "mine", "--env"]).succeeded());
