@@ -204,7 +204,8 @@ impl Profile {
             .and_then(|()| late::check_url(&rules.url))
             .map_err(|why| format!("`lookup.url` is invalid: {why}"))?;
         let asks = !rules.kept.is_empty() || !rules.also.is_empty();
-        if asks && rules.url.contains("{userinfo") && self.endpoints.userinfo.is_none() {
+        let has_userinfo = self.discovery || self.endpoints.userinfo.is_some();
+        if asks && rules.url.contains("{userinfo") && !has_userinfo {
             return Err("`lookup.url` needs `endpoints.userinfo`, which is missing".into());
         }
         self.check_choice(rules)

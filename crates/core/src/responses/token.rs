@@ -246,7 +246,9 @@ impl ResponseReader<'_> {
                 .find(is_scope),
             false => members.found(places, "").filter(is_scope),
         }?;
-        read_scope(reported)
+        let rules = self.connection.app().request_rules(self.grant.kind());
+        let separator = rules.map_or(" ", |rules| rules.scope_separator.as_str());
+        read_scope(reported, separator)
     }
 }
 
@@ -296,15 +298,14 @@ fn read_moment(value: &Value) -> Option<i64> {
     (seconds.is_finite() && seconds >= 0.0).then_some(seconds as i64)
 }
 
-fn read_scope(reported: &Value) -> Option<String> {
-    let words: Vec<&str> = match reported {
-        Value::Array(items) => items
-            .iter()
-            .filter_map(Value::as_str)
-            .flat_map(str::split_whitespace)
-            .collect(),
-        reported => reported.as_str()?.split_ascii_whitespace().collect(),
+/// Reads scopes that this or a space separates.
+fn read_scope(reported: &Value, separator: &str) -> Option<String> {
+    let texts = match reported {
+        Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
+        reported => vec![reported.as_str()?],
     };
+    let words = texts.into_iter().flat_map(|text| text.split(separator));
+    let words: Vec<_> = words.flat_map(str::split_whitespace).collect();
     let of_scope = |b: u8| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
     let words: Vec<_> = words
         .into_iter()

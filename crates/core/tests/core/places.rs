@@ -156,6 +156,21 @@ fn a_token_elsewhere_is_as_strictly_read() {
 }
 
 #[test]
+fn scopes_are_separated_as_in_requests() {
+    for (separator, scope, found) in [
+        (",", json!("a,b c"), "a b c"),
+        (",", json!(["a,b", "c"]), "a b c"),
+        (" ", json!("a,b c"), "a,b c"),
+        ("+", json!("a+b"), "a b"),
+    ] {
+        let rules = format!("grants.client-credentials.scope_separator = \"{separator}\"");
+        let rules = format!("{rules}\ngrants.refresh-token.scope_separator = \"{separator}\"");
+        let token = body(&rules, json!({"access_token": "t", "scope": scope}));
+        assert_eq!(token.unwrap().scope.as_deref(), Some(found), "{separator}");
+    }
+}
+
+#[test]
 fn deep_and_huge_responses_are_rejected_or_read() {
     let rules = "response.access_token = \"/d/0\"\n[response.kept]\nx = \"/d/99999\"";
     let deep = format!(r#"{{"d":{}{}}}"#, "[".repeat(400_000), "]".repeat(400_000));
