@@ -40,6 +40,7 @@ use std::sync::Arc;
 
 use self::file::File;
 use self::run::Runner;
+use crate::profile::SentAs;
 use crate::{Error, ErrorKind, GrantKind, Profile, Provider};
 
 /// The time at which cases run: 2023-11-14 22:13:20 UTC.
@@ -125,6 +126,13 @@ impl Cases {
                     lacking.push(format!("a request as `{word}`"));
                 }
             }
+        }
+        let by_request = |kind: &GrantKind| {
+            *kind != GrantKind::JwtBearer || profile.assertion.sent_as != SentAs::AccessToken
+        };
+        if !profile.grants.keys().any(by_request) {
+            // The app signs all tokens itself, so there are no responses.
+            return lacking;
         }
         let errors = || {
             self.0.responses.iter().filter_map(|case| {

@@ -13,8 +13,8 @@ use serde_json::Value;
 use self::named::Namer;
 use self::unsigned::Unsigned;
 use crate::{
-    ClientAuth, Connection, Error, Grant, GrantKind, Login, Method, Moment, Random, Request,
-    Secret, Signer, token_request,
+    BodyFormat, ClientAuth, Connection, Error, Grant, GrantKind, Login, Method, Moment, Random,
+    Request, Secret, Signer, signed_token, token_request,
 };
 
 /// A request as it would be sent, with its secrets named instead of shown.
@@ -92,6 +92,16 @@ pub struct UnsignedAssertion {
 /// ```
 pub fn dry_run(connection: &Connection, kind: GrantKind, now: Moment) -> Result<DryRun, Error> {
     let connection = named_secrets(connection);
+    if let Some(token) = signed_token(&connection, now, &Counting::default())? {
+        let token = named::assertion("access_token".to_owned(), token.access_token.expose());
+        return Ok(DryRun {
+            method: None,
+            url: None,
+            headers: Vec::new(),
+            body: None,
+            assertions: token.into_iter().collect(),
+        });
+    }
     let request = token_request(
         &connection,
         &named_grant(&connection, kind),
@@ -179,19 +189,22 @@ pub(crate) fn describe(connection: &Connection, kind: GrantKind, request: &Reque
         .headers()
         .map(|(name, value)| (name.to_owned(), namer.header(name, value.expose())))
         .collect();
-    let body = request.body().map(|body| namer.form(&body).into());
-    if body.is_some() {
-        let form = "application/x-www-form-urlencoded".to_owned();
-        headers.push(("Content-Type".to_owned(), form));
-    }
+    let content_type = request.content_type();
+    headers.extend(content_type.map(|kind| ("Content-Type".to_owned(), kind.to_owned())));
+    let url = namer.url(&request.full_url());
+    let body = request.body().map(|body| match request.format() {
+        BodyFormat::Form => namer.form(&body).into(),
+        BodyFormat::Json => namer.json(&body),
+        BodyFormat::Query => Value::Null,
+    });
     DryRun {
         method: Some(match request.method() {
             Method::Get => "GET",
             Method::Post => "POST",
         }),
-        url: Some(namer.url(request.url().as_str())),
+        url: Some(url),
         headers,
-        body,
+        body: body.filter(|body| !body.is_null()),
         assertions: namer.assertions,
     }
 }

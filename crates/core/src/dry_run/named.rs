@@ -42,6 +42,19 @@ impl<'a> Namer<'a> {
         pairs.collect::<Vec<_>>().join("&")
     }
 
+    /// Names the secrets of a JSON body.
+    pub(super) fn json(&mut self, body: &str) -> Value {
+        let mut body: Value = serde_json::from_str(body).unwrap_or_default();
+        if let Some(members) = body.as_object_mut() {
+            for (name, value) in members {
+                if let Value::String(text) = value {
+                    *text = self.value(name, text);
+                }
+            }
+        }
+        body
+    }
+
     /// Names the secrets of a header.
     pub(super) fn header(&mut self, name: &str, value: &str) -> String {
         match value.split_once(' ') {
@@ -65,8 +78,12 @@ impl<'a> Namer<'a> {
 
     /// Returns the engine's own name of a parameter or header.
     fn place(&self, name: &str) -> String {
-        let _ = (self.connection, self.kind);
-        name.to_lowercase()
+        let rules = self.connection.app().request_rules(self.kind);
+        let mut names = rules.into_iter().flat_map(|rules| &rules.names);
+        match names.find(|(_, new)| *new == name) {
+            Some((own, _)) => own.clone(),
+            None => name.to_lowercase(),
+        }
     }
 }
 
