@@ -17,6 +17,7 @@ from sandbox import Sandbox
 
 import countersign
 from countersign._numbers import Status
+from countersign._starting import STARTED
 
 
 def test_a_cached_token_needs_no_thread(client: countersign.Client) -> None:
@@ -32,7 +33,6 @@ def test_a_cached_token_needs_no_thread(client: countersign.Client) -> None:
     assert (token.access_token, token.source, access_tokens) == (value, "cache", [value, value])
     assert longer is token
     assert threading.active_count() == before
-    assert client._waiters.pool is None
 
 
 def test_the_loop_runs_while_a_call_waits(connections: Path, sandbox: Sandbox) -> None:
@@ -201,6 +201,47 @@ def test_a_timeout_ends_the_wait(connections: Path, sandbox: Sandbox) -> None:
     assert client.counts().minted == 1
 
 
+def test_ten_thousand_cancelled_calls_leave_no_thread(connections: Path, sandbox: Sandbox) -> None:
+    sandbox.post("/_sandbox/faults", {"kind": "slow", "ms": 5, "endless": True})
+    client = countersign.AsyncClient.load("docusign-jwt", connections, store="memory")
+    before = threading.active_count()
+
+    async def ask() -> None:
+        calls = [asyncio.ensure_future(client.token()) for _ in range(10_000)]
+        while client.counts().waits < len(calls) - 1:
+            await asyncio.sleep(0)
+        assert len(STARTED) == len(calls)
+        # A thread of an earlier test may have ended meanwhile.
+        assert threading.active_count() <= before
+        for call in calls:
+            call.cancel()
+        ended = await asyncio.gather(*calls, return_exceptions=True)
+        assert all(isinstance(each, asyncio.CancelledError) for each in ended)
+        while STARTED:
+            await asyncio.sleep(0)
+
+    asyncio.run(ask())
+    sandbox.reset()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_process_ends_with_calls_in_progress(connections: Path, sandbox: Sandbox) -> None:
+    sandbox.post("/_sandbox/faults", {"kind": "slow", "ms": 20})
+    program = f"""
+import asyncio, countersign
+client = countersign.AsyncClient.load("docusign-jwt", {str(connections)!r}, store="memory")
+async def main():
+    for _ in range(100):
+        asyncio.ensure_future(client.token())
+    while client.counts().waits < 99:
+        await asyncio.sleep(0)
+asyncio.run(main())
+print(client.counts().failures)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "0\n", "")
+
+
 def test_the_client_works_under_trio(connections: Path, sandbox: Sandbox) -> None:
     sandbox.post("/_sandbox/faults", {"kind": "slow", "ms": 20})
 
@@ -232,7 +273,7 @@ def test_the_client_works_under_trio(connections: Path, sandbox: Sandbox) -> Non
 def test_everything_that_waits_has_an_async_form() -> None:
     members = [(name, call) for name, call in vars(countersign.Client).items() if not name.startswith("_")]
     waits = {name for name, call in members if "timeout" in getattr(call, "__annotations__", {})}
-    assert waits >= {"token", "access_token", "refresh", "invalidate", "complete_login", "login", "identity"}
+    assert waits >= {"token", "access_token", "refresh", "complete_login", "login", "identity"}
     for name in waits:
         assert inspect.iscoroutinefunction(getattr(countersign.AsyncClient, name)), name
     here = {name for name in vars(countersign.AsyncClient) if not name.startswith("_")}

@@ -7,7 +7,7 @@ import webbrowser
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Callable, TypeVar
+from typing import TYPE_CHECKING, Any, Callable
 
 from . import _callbacks as callbacks
 from ._client import DRAIN_S, Client, milliseconds
@@ -17,21 +17,20 @@ from ._login import Login
 from ._records import Counts, Event, Forgotten
 from ._registry import Registry
 from ._token import Token
-from ._waiting import awaited
+from ._waiting import apart, awaited
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ._settings import Settings
 
-T = TypeVar("T")
-
 
 class AsyncClient:
     """A `Client` for asyncio and trio.
 
-    A cached token is returned at once. Anything else waits on another thread. Cancelling the task,
-    or its `timeout`, ends the wait but not the request: the next caller gets its result.
+    A cached token is returned at once. Otherwise the library calls back with the result: no thread
+    waits. Cancelling the task, or its `timeout`, ends the call but not the request: the next caller
+    gets its result.
 
     The methods are `Client`'s. Those that wait are coroutines.
 
@@ -110,22 +109,21 @@ class AsyncClient:
         """Return a token that is valid for at least `min_valid_s` seconds."""
         client = self._client
         fresh = client._given(lib.csign_client_peek, milliseconds(min_valid_s))
-        return await self._awaited(timeout, client.token, min_valid_s) if fresh is None else fresh
+        return await awaited(client._start_token(milliseconds(min_valid_s)), timeout) if fresh is None else fresh
 
     async def access_token(self, min_valid_s: float = 0, *, timeout: float | None = None) -> str:
         """Return the access token string. Like `token`, but faster. The string is a secret."""
         if min_valid_s:
             return (await self.token(min_valid_s, timeout=timeout)).access_token
-        client = self._client
-        return client._copied(lib.csign_client_peek_token) or await self._awaited(timeout, client.access_token)
+        return self._client._copied(lib.csign_client_peek_token) or (await self.token(timeout=timeout)).access_token
 
     async def refresh(self, *, timeout: float | None = None) -> Token:
         """Request a new token now, even if the current one is still valid."""
-        return await self._awaited(timeout, self._client.refresh)
+        return await awaited(self._client._start_refresh(), timeout)
 
-    async def invalidate(self, access_token: str | Token, /, *, timeout: float | None = None) -> None:
+    async def invalidate(self, access_token: str | Token, /) -> None:
         """Report an access token that an API rejected with 401. The client doesn't return it again."""
-        await self._awaited(timeout, self._client.invalidate, access_token)
+        self._client.invalidate(access_token)
 
     def start_login(self, redirect_uri: str = "") -> Login:
         """Start a login, for programs with their own web server."""
@@ -133,7 +131,7 @@ class AsyncClient:
 
     async def complete_login(self, login: Login, callback: str, *, timeout: float | None = None) -> Token:
         """Complete a login: validate the callback, exchange the code once, and store the tokens."""
-        return await self._awaited(timeout, self._client.complete_login, login, callback)
+        return await awaited(self._client._start_complete_login(login, callback), timeout)
 
     async def login(
         self, open: Callable[[str], Any] = webbrowser.open, *, port: int = 0, timeout: float = 300
@@ -147,11 +145,11 @@ class AsyncClient:
 
     async def identity(self, *, timeout: float | None = None) -> dict[str, str]:
         """Return the user that the token is for and the API's URL."""
-        return await self._awaited(timeout, self._client.identity)
+        return await awaited(self._client._start_identity(), timeout)
 
     async def forget(self, *, force: bool = False, timeout: float | None = None) -> Forgotten:
         """Revoke the grant at the vendor and delete its tokens from memory and the store."""
-        return await self._awaited(timeout, self._client._forget, force)
+        return await awaited(self._client._start_forget(force), timeout)
 
     def counts(self) -> Counts:
         """Return the client's counters."""
@@ -159,23 +157,23 @@ class AsyncClient:
 
     async def events(self, *, timeout: float | None = None) -> list[Event]:
         """Return the recent history of the connection's grant, oldest first."""
-        return await self._awaited(timeout, self._client.events)
+        return await awaited(self._client._start_events(), timeout)
 
     async def refresh_token_expires_at(self, *, timeout: float | None = None) -> datetime | None:
         """Return when the stored refresh token expires."""
-        return await self._awaited(timeout, self._client.refresh_token_expires_at)
+        return await awaited(self._client._start_expiry(), timeout)
 
-    async def check_saved(self, *, timeout: float | None = None) -> None:
+    async def check_saved(self) -> None:
         """Raise the store's error if the last token could not be stored and is only in memory."""
-        await self._awaited(timeout, self._client.check_saved)
+        self._client.check_saved()
 
     async def drain(self, timeout: float = DRAIN_S) -> None:
         """Wait for requests in flight, and start no new ones. Call it before the process exits."""
-        await awaited(self._client._waiters.apart("drain", partial(self._client.drain, timeout)))
+        await awaited(apart("drain", partial(self._client.drain, timeout)))
 
     async def aclose(self) -> None:
         """Close the client and wipe its secrets. Tasks may still be using it."""
-        await awaited(self._client._waiters.apart("close", self._client.close))
+        await awaited(apart("close", self._client.close))
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -185,6 +183,3 @@ class AsyncClient:
 
     def __repr__(self) -> str:
         return repr(self._client).replace("Client", "AsyncClient", 1)
-
-    async def _awaited(self, timeout: float | None, call: Callable[..., T], *arguments: Any) -> T:
-        return await awaited(self._client._submit(call, *arguments), timeout)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, Optional, Union
@@ -130,12 +130,13 @@ def permanent(call: Callable[..., Any]) -> tuple[Host, Pointer]:
 DEFAULT_LOG = permanent(to_logger(COMPLAINTS))
 
 
-def settle(end: float) -> None:
-    """Wait until the library has dropped the callbacks of freed clients, or until the time `end`.
+def settle(end: float, started: Mapping[int, Any]) -> None:
+    """Wait until the library has dropped the callbacks of freed clients and has ended the calls that it
+    `started`, or until the time `end`.
 
     A thread of the library that calls Python while the interpreter ends would abort the process.
     """
-    while time.monotonic() < end and any(map(is_ownerless, list(KEPT.values()))):
+    while time.monotonic() < end and (started or any(map(is_ownerless, list(KEPT.values())))):
         time.sleep(0.001)
 
 

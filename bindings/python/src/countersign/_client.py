@@ -18,16 +18,18 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple, NoReturn, TypeVar, 
 from . import _callbacks as callbacks
 from . import _token as tokens
 from ._config import Config, Value
-from ._errors import Error, check, failure, read
+from ._errors import Error, check, failure
+from ._errors import read as read_error
 from ._library import ffi, lib
 from ._login import LOGIN_OUT, Login
 from ._numbers import Counter, Status
 from ._numbers import Revocation as RevocationNumber
 from ._records import Counts, Event, Forgotten, event, instant
 from ._registry import Registry
-from ._text import ERROR_OUT, LENGTH_OUT, TEXT_OUT, given, taken, word
+from ._starting import STARTED, Call, cancel_all, start
+from ._text import ERROR_OUT, LENGTH_OUT, TEXT_OUT, copied, given, taken, word
 from ._token import Token
-from ._waiting import Waiters, wait
+from ._waiting import apart, wait
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -137,7 +139,6 @@ class Client:
         self._registry = registry
         self._buffers: list[Buffer] = []
         self._last: Held | None = None
-        self._waiters = Waiters(name)
         LIVE.add(self)
 
     def token(self, min_valid_s: float = 0, *, timeout: float | None = None) -> Token:
@@ -151,13 +152,12 @@ class Client:
         request: a later call gets the result.
         """
         least = milliseconds(min_valid_s)
-        # Not by _within, because most calls return the cached token.
         if timeout is None:
             return self._token(lib.csign_client_token, least)
         fresh = self._given(lib.csign_client_peek, least)
         if fresh is not None:
             return fresh
-        return self._within(timeout, self._token, lib.csign_client_token, least)
+        return wait(self._start_token(least), timeout)
 
     def access_token(self, min_valid_s: float = 0, *, timeout: float | None = None) -> str:
         """Return the access token string. Like `token`, but faster. The string is a secret."""
@@ -189,16 +189,18 @@ class Client:
 
         If that fails and the current token is still valid, return the current one.
         """
-        return self._within(timeout, self._token, lib.csign_client_refresh)
+        if timeout is None:
+            return self._token(lib.csign_client_refresh)
+        return wait(self._start_refresh(), timeout)
 
-    def invalidate(self, access_token: str | Token, /, *, timeout: float | None = None) -> None:
+    def invalidate(self, access_token: str | Token, /) -> None:
         """Report an access token that an API rejected with 401. The client doesn't return it again.
 
-        If the token has been replaced in the meantime, the newer one stays valid.
+        If the token has been replaced in the meantime, the newer one stays valid. This never waits.
         """
         value = access_token.access_token if isinstance(access_token, Token) else access_token
         self._last = None
-        self._within(timeout, self._call, lib.csign_client_invalidate, *given(value))
+        self._call(lib.csign_client_invalidate, *given(value))
 
     def start_login(self, redirect_uri: str = "") -> Login:
         """Start a login, for programs with their own web server.
@@ -218,8 +220,9 @@ class Client:
         Raises ReauthorizeError of kind "callback" if the callback does not belong to this login, or
         if the user denied access.
         """
-        complete = lib.csign_client_complete_login
-        return self._within(timeout, self._token, complete, login._handle, *given(callback))
+        if timeout is None:
+            return self._token(lib.csign_client_complete_login, login._handle, *given(callback))
+        return wait(self._start_complete_login(login, callback), timeout)
 
     def login(self, open: Callable[[str], Any] = webbrowser.open, *, port: int = 0, timeout: float = 300) -> Token:
         """Run a complete login on this machine (RFC 8252).
@@ -238,7 +241,7 @@ class Client:
         call = functools.partial(self._login, opened, port, milliseconds(timeout))
         # On another thread, because Ctrl-C would not interrupt this one while the library waits. On
         # a daemon thread, because the process need not wait for a login that is not completed.
-        return self._waiters.apart("login", call, daemon=True)
+        return apart(f"{self._name}-login", call, daemon=True)
 
     def _login(self, opened: callbacks.Host, port: int, timeout_ms: int) -> Token:
         with callbacks.lent_to_login(opened) as user_data:
@@ -262,8 +265,9 @@ class Client:
         These are the members of the token response, and the vendor's userinfo, which is requested
         once and stored.
         """
-        read = self._within(timeout, self._text, lib.csign_client_identity)
-        return cast("dict[str, str]", json.loads(read))
+        if timeout is None:
+            return identity(self._text(lib.csign_client_identity))
+        return wait(self._start_identity(), timeout)
 
     def forget(self, *, force: bool = False, timeout: float | None = None) -> Forgotten:
         """Revoke the grant at the vendor and delete its tokens from memory and the store.
@@ -273,18 +277,14 @@ class Client:
         and the next call retries the revocation. A login replaces them. With `force`, the tokens
         are deleted even if the vendor did not revoke the grant.
         """
-        return self._within(timeout, self._forget, force)
-
-    def _forget(self, force: bool) -> Forgotten:
+        if timeout is not None:
+            return wait(self._start_forget(force), timeout)
         forget = lib.csign_client_force_forget if force else lib.csign_client_forget
         revocation, reason = ffi.new("csign_revocation *"), ffi.new(ERROR_OUT)
         self._last = None
         self._call(forget, revocation, reason)
-        outcome = cast("Revocation", word(RevocationNumber, revocation[0]))
-        if not reason[0]:
-            return Forgotten(outcome, None)
         try:
-            return Forgotten(outcome, read(reason[0]))
+            return forgotten(revocation[0], reason[0])
         finally:
             lib.csign_error_free(reason[0])
 
@@ -301,8 +301,9 @@ class Client:
 
         It says who refreshed the grant, when, and the result.
         """
-        read = self._within(timeout, self._text, lib.csign_client_events)
-        return [event(each) for each in json.loads(read)]
+        if timeout is None:
+            return events(self._text(lib.csign_client_events))
+        return wait(self._start_events(), timeout)
 
     def refresh_token_expires_at(self, *, timeout: float | None = None) -> datetime | None:
         """Return when the stored refresh token expires.
@@ -310,17 +311,19 @@ class Client:
         A person must log in again before then, unless a refresh returns a new one. None if the
         vendor didn't say, or if no refresh token is stored.
         """
+        if timeout is not None:
+            return wait(self._start_expiry(), timeout)
         seconds = ffi.new("int64_t *")
-        self._within(timeout, self._call, lib.csign_client_refresh_token_expires_at, seconds)
-        return None if seconds[0] < 0 else instant(int(seconds[0]))
+        self._call(lib.csign_client_refresh_token_expires_at, seconds)
+        return expiry(int(seconds[0]))
 
-    def check_saved(self, *, timeout: float | None = None) -> None:
+    def check_saved(self) -> None:
         """Raise the store's error if the last token could not be stored and is only in memory.
 
         The token isn't lost while the process runs, and each call for a token tries to store it
-        again.
+        again. This never waits.
         """
-        self._within(timeout, self._call, lib.csign_client_check_saved)
+        self._call(lib.csign_client_check_saved)
 
     def close(self) -> None:
         """Close the client and wipe its secrets. Threads may still be using it.
@@ -340,7 +343,6 @@ class Client:
         self._closed = failure(lib.csign_client_token(handle, 0, out, error), error)
         self._handle = self._last = None
         drained = failure_of(lib.csign_client_drain, handle, milliseconds(DRAIN_S))
-        self._waiters.shutdown()
         while self._buffers:
             self._buffers.pop().wipe()
         if drained is not None and drained._status not in HARMLESS_AT_CLOSE:
@@ -446,18 +448,72 @@ class Client:
             self._raise_closed()
         raise raised
 
-    def _within(self, timeout: float | None, call: Callable[..., T], *arguments: Any) -> T:
-        """Wait for a call, at most until its timeout."""
-        return call(*arguments) if timeout is None else wait(self._submit(call, *arguments), timeout)
+    def _start_token(self, min_valid_ms: int) -> Call[Token]:
+        return self._start(lib.csign_client_token_start, read=token_of, min_valid_ms=min_valid_ms)
 
-    def _submit(self, call: Callable[..., T], *arguments: Any) -> Future[T]:
-        """Run a call on a thread of the client."""
-        self._used()
-        try:
-            return self._waiters.submit(call, *arguments)
-        except RuntimeError:  # Another thread has closed the client.
-            self._used()
-            raise
+    def _start_refresh(self) -> Call[Token]:
+        return self._start(lib.csign_client_refresh_start, read=token_of)
+
+    def _start_complete_login(self, login: Login, callback: str) -> Call[Token]:
+        complete = lib.csign_client_complete_login_start
+        return self._start(complete, login._handle, *given(callback), read=token_of)
+
+    def _start_identity(self) -> Call[dict[str, str]]:
+        return self._start(lib.csign_client_identity_start, read=lambda result: identity(text_of(result)))
+
+    def _start_forget(self, force: bool) -> Call[Forgotten]:
+        self._last = None
+        return self._start(
+            lib.csign_client_force_forget_start if force else lib.csign_client_forget_start,
+            read=lambda result: forgotten(lib.csign_result_revocation(result), lib.csign_result_error(result)),
+        )
+
+    def _start_events(self) -> Call[list[Event]]:
+        return self._start(lib.csign_client_events_start, read=lambda result: events(text_of(result)))
+
+    def _start_expiry(self) -> Call[datetime | None]:
+        return self._start(
+            lib.csign_client_refresh_token_expires_at_start,
+            read=lambda result: expiry(lib.csign_result_refresh_token_expires_at(result)),
+        )
+
+    def _start(
+        self, function: Callable[..., int], *arguments: Any, read: Callable[[Pointer], T], min_valid_ms: int = 0
+    ) -> Call[T]:
+        def checked(result: Pointer) -> T:
+            status = lib.csign_result_status(result)
+            if status == Status.BUSY and self._closed is not None:
+                self._raise_closed()
+            if status:
+                raise read_error(lib.csign_result_error(result))
+            return read(result)
+
+        return start(function, self._used(), *arguments, read=checked, min_valid_ms=min_valid_ms)
+
+
+def token_of(result: Pointer) -> Token:
+    return tokens.read(lib.csign_result_token(result))
+
+
+def text_of(result: Pointer) -> bytes:
+    return copied(lib.csign_result_text(result))
+
+
+def identity(text: bytes) -> dict[str, str]:
+    return cast("dict[str, str]", json.loads(text))
+
+
+def events(text: bytes) -> list[Event]:
+    return [event(each) for each in json.loads(text)]
+
+
+def expiry(seconds: int) -> datetime | None:
+    return None if seconds < 0 else instant(seconds)
+
+
+def forgotten(revocation: int, reason: Pointer) -> Forgotten:
+    outcome = cast("Revocation", word(RevocationNumber, revocation))
+    return Forgotten(outcome, read_error(reason) if reason else None)
 
 
 @atexit.register
@@ -469,7 +525,8 @@ def drain_all() -> None:
     end = time.monotonic() + DRAIN_S
     for handle in handles:
         failure_of(lib.csign_client_drain, handle, milliseconds(max(0.0, end - time.monotonic())))
-    callbacks.settle(end)
+    cancel_all()
+    callbacks.settle(end, STARTED)
 
 
 def failure_of(function: Callable[..., int], *arguments: Any) -> Error | None:

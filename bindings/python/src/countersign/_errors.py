@@ -127,7 +127,7 @@ def timed_out(timeout: float) -> Error:
     return TimedOutError(
         f"the call did not end within its timeout of {timeout:g} s",
         verdict="retry",
-        kind="busy",
+        kind="timeout",
         hint="call again later: the request goes on, and its result is kept",
-        _status=Status.BUSY,
+        _status=Status.TIMEOUT,
     )

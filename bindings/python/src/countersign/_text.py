@@ -34,11 +34,16 @@ def borrowed(pointer: Pointer) -> str | None:
 
 def taken(out: Pointer) -> bytes:
     """Copy the text of a `csign_text **`, then wipe and free it."""
-    length = ffi.new(LENGTH_OUT)
     try:
-        return cast(bytes, ffi.unpack(lib.csign_text_value(out[0], length), length[0]))
+        return copied(out[0])
     finally:
         lib.csign_text_free(out[0])
+
+
+def copied(text: Pointer) -> bytes:
+    """Copy a text that the library still owns."""
+    length = ffi.new(LENGTH_OUT)
+    return cast(bytes, ffi.unpack(lib.csign_text_value(text, length), length[0]))
 
 
 def word(numbers: type[IntEnum], number: int, other: str = "unknown") -> str:

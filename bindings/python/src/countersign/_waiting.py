@@ -1,4 +1,4 @@
-"""Waiting for the library: on other threads, for asyncio, trio and calls with a timeout.
+"""Waiting for a call's future: under asyncio, under trio, and on a thread with a timeout.
 
 Ending a wait doesn't end the call: the response must be read, because it may contain a new refresh
 token.
@@ -8,53 +8,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sys
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import Any, Callable, TypeVar
+from typing import Callable, TypeVar
 
 from ._errors import timed_out
 
 T = TypeVar("T")
 
-#: The number of threads per client that wait for the library. Further calls queue.
-THREADS = 4
 
+def apart(name: str, call: Callable[[], T], *, daemon: bool = False) -> Future[T]:
+    """Run a call that the library can't start on its own thread."""
+    waiting: Future[T] = Future()
+    waiting.set_running_or_notify_cancel()  # It can't be cancelled: the call always runs.
 
-class Waiters:
-    """The threads of a client that wait for the library."""
+    def run() -> None:
+        try:
+            waiting.set_result(call())
+        except BaseException as raised:
+            waiting.set_exception(raised)
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.pool: tuple[int, ThreadPoolExecutor] | None = None
-
-    def submit(self, call: Callable[..., T], *arguments: Any) -> Future[T]:
-        """Run a call on one of the threads. Raises RuntimeError after `shutdown`."""
-        # A forked child has the object but not its threads. At exit, the process waits for the
-        # threads, so that a new refresh token is stored.
-        if self.pool is None or self.pool[0] != os.getpid():
-            self.pool = os.getpid(), ThreadPoolExecutor(THREADS, f"countersign-{self.name}")
-        return self.pool[1].submit(call, *arguments)
-
-    def apart(self, what: str, call: Callable[[], T], *, daemon: bool = False) -> Future[T]:
-        """Run a call on its own thread, so that it doesn't queue behind the calls that it waits for."""
-        waiting: Future[T] = Future()
-        waiting.set_running_or_notify_cancel()  # It can't be cancelled: the call always runs.
-
-        def run() -> None:
-            try:
-                waiting.set_result(call())
-            except BaseException as raised:
-                waiting.set_exception(raised)
-
-        threading.Thread(target=run, name=f"countersign-{self.name}-{what}", daemon=daemon).start()
-        return waiting
-
-    def shutdown(self) -> None:
-        if self.pool is not None and self.pool[0] == os.getpid():
-            self.pool[1].shutdown(wait=False)
+    threading.Thread(target=run, name=f"countersign-{name}", daemon=daemon).start()
+    return waiting
 
 
 def wait(future: Future[T], timeout: float) -> T:
@@ -69,7 +46,7 @@ def wait(future: Future[T], timeout: float) -> T:
 
 
 async def awaited(future: Future[T], timeout: float | None = None) -> T:
-    """Wait under asyncio or trio. Cancelling the task ends the wait, and drops a call that has not begun."""
+    """Wait under asyncio or trio. Cancelling the task cancels the call."""
     try:
         if in_trio():
             await done_in_trio(future, timeout)
