@@ -37,7 +37,7 @@ def ids(registry: countersign.Registry) -> set[str]:
 def test_add_profile() -> None:
     registry = countersign.Registry()
     registry.add_profile(PROFILE)
-    assert ids(registry) == {"docusign", "salesforce", "boldsign", "acme"}
+    assert ids(registry) == {"docusign", "salesforce", "boldsign", "oidc", "acme"}
     client = countersign.Client(
         registry=registry,
         provider="acme",
@@ -57,7 +57,7 @@ def test_an_invalid_profile_is_rejected() -> None:
 
 
 def test_repr_lists_the_providers() -> None:
-    assert repr(countersign.Registry()) == "<countersign.Registry ['docusign', 'salesforce', 'boldsign']>"
+    assert repr(countersign.Registry()) == "<countersign.Registry ['docusign', 'salesforce', 'boldsign', 'oidc']>"
     with pytest.raises(countersign.FixConfigurationError) as raised:
         countersign.Client(registry=countersign.Registry(), provider="nobody")
     assert raised.value.setting == "provider"
