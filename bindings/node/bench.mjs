@@ -3,7 +3,7 @@
 
 import { Client } from 'countersign';
 
-import { abiVersion } from './dist/functions.js';
+import { addon } from './dist/addon.js';
 import { Sandbox } from './test/sandbox.mjs';
 
 const sandbox = await Sandbox.start();
@@ -14,8 +14,8 @@ try {
   });
   await client.token();
 
-  await measure('empty call through the FFI', 2_000_000, (calls) => {
-    for (let i = 0; i < calls; i++) abiVersion();
+  await measure('empty call of the addon', 2_000_000, (calls) => {
+    for (let i = 0; i < calls; i++) addon.version();
   });
   await measure('cached access token', 300_000, (calls) => {
     for (let i = 0; i < calls; i++) client.peek();
@@ -27,7 +27,7 @@ try {
     for (let i = 0; i < calls; i++) await client.token();
   });
   await measure('cached token object, for a given time', 200_000, async (calls) => {
-    for (let i = 0; i < calls; i++) await client.token({ minValid: 1 });
+    for (let i = 0; i < calls; i++) await client.token({ minValidMs: 1000 });
   });
   client.close();
 } finally {

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Builds the npm tarball, with the native library for this platform: package.sh FOLDER
+# Builds the npm tarballs, the package's and its addon's for this platform: package.sh FOLDER
 set -euo pipefail
-out="${1:?the folder to write the tarball to}"
-: "${COUNTERSIGN_LIB_DIR:?the folder that has libcountersign.so.0}"
+out="${1:?the folder to write the tarballs to}"
+: "${COUNTERSIGN_LIB_DIR:?the folder that has countersign.node}"
 mkdir -p "$out"
 out="$(cd "$out" && pwd)"
 cd "$(dirname "$0")"
@@ -10,12 +10,14 @@ export npm_config_update_notifier=false
 [ -d node_modules ] || npm install --no-package-lock --no-audit --no-fund --loglevel=error
 npx --no-install tsc -p tsconfig.json
 
-# Pack a copy, so that no library in the checkout takes precedence over the one that the tests set.
 copy="$(mktemp -d)"
 trap 'rm -rf "$copy"' EXIT
-cp -r package.json README.md dist esm "$copy"
-cp ../../LICENSE-MIT ../../LICENSE-APACHE "$copy"
-native="$copy/native/$(node -p '`${process.platform}-${process.arch}`')"
-mkdir -p "$native"
-cp -L "$COUNTERSIGN_LIB_DIR/libcountersign.so.0" "$native/"
-(cd "$copy" && npm pack --loglevel=error --pack-destination "$out")
+licenses=(../../LICENSE-MIT ../../LICENSE-APACHE)
+mkdir "$copy/main" "$copy/addon"
+cp -r package.json README.md dist esm "${licenses[@]}" "$copy/main"
+cp "${licenses[@]}" "$copy/addon"
+cp -L "$COUNTERSIGN_LIB_DIR/countersign.node" "$copy/addon/"
+node platform.mjs >"$copy/addon/package.json"
+for package in main addon; do
+  (cd "$copy/$package" && npm pack --loglevel=error --pack-destination "$out")
+done

@@ -2,11 +2,11 @@
 # Builds and tests the package: linter, types, tests, scenarios, examples, leaks, README.
 set -euo pipefail
 cd "$(dirname "$0")"
-: "${COUNTERSIGN_LIB_DIR:?the folder that has libcountersign.so.0}"
+: "${COUNTERSIGN_LIB_DIR:?the folder that has countersign.node}"
 : "${COUNTERSIGN_SANDBOX:?the path of countersign-sandbox}"
 : "${COUNTERSIGN_SCENARIOS:?the folder of the scenarios}"
 : "${COUNTERSIGN_PLUGINS:?a folder that tests/scenarios/plugins.sh has filled}"
-export COUNTERSIGN_LIBRARY="$COUNTERSIGN_LIB_DIR/libcountersign.so.0"
+export COUNTERSIGN_ADDON="$COUNTERSIGN_LIB_DIR/countersign.node"
 
 scratch="$(mktemp -d)"
 trap 'rm -rf "$scratch"' EXIT

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Installs the tarball into an empty project, and runs the README's example with the sandbox: try.sh
-# TARBALL
+# Installs the tarball, and the addon's beside it, into an empty project, and runs the README's
+# example with the sandbox: try.sh TARBALL
 set -euo pipefail
 tarball="$(realpath "${1:?the tarball}")"
 readme="$(cd "$(dirname "$0")" && pwd)/README.md"
 : "${COUNTERSIGN_SANDBOX:?the path of countersign-sandbox}"
 # shellcheck source=../stores.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../stores.sh"
-# The library must come from the tarball.
-unset COUNTERSIGN_LIBRARY
+# The addon must come from its tarball.
+unset COUNTERSIGN_ADDON
 export npm_config_update_notifier=false
 
 project="$(mktemp -d)"
@@ -31,7 +31,7 @@ done
 
 cd app
 npm init -y >/dev/null
-npm install --no-audit --no-fund --loglevel=error "$tarball"
+npm install --no-audit --no-fund --loglevel=error "$tarball" "${tarball%/*}"/countersign-*-*-*.tgz
 # The first block of JavaScript in the README, whose connection is `docusign-jwt`.
 awk '/^```js$/ && !done {on=1; next} /^```$/ {if (on) done=1; on=0} on' "$readme" >example.mjs
 COUNTERSIGN_CONFIG="$(node -p 'JSON.parse(require("fs").readFileSync("../ready.json")).connections')"

@@ -40,7 +40,8 @@ const LANGUAGES: &[Language] = &[
     Language {
         name: "node",
         programs: &["node", "npm"],
-        artefact: Some(".tgz"),
+        // The addon's own package ends otherwise.
+        artefact: Some(concat!("countersign-", env!("CARGO_PKG_VERSION"), ".tgz")),
     },
     Language {
         name: "java",

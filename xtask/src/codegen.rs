@@ -2,6 +2,7 @@
 //!
 //! The source is the Rust code of the C ABI. With `--check`, it compares instead of writing.
 
+mod addon;
 pub(crate) mod c;
 mod cpp;
 mod fields;

@@ -161,6 +161,13 @@ impl Dist {
             run_quietly(Command::new("strip").arg("--strip-debug").arg(&archive))?;
         }
 
+        let addon = lib.join("countersign.node");
+        self.build_addon()?;
+        copy(&built.join("libcountersign_node.so"), &addon)?;
+        if self.profile == "dist" {
+            run_quietly(Command::new("strip").arg("--strip-unneeded").arg(&addon))?;
+        }
+
         let include = folder(&self.prefix, "include")?;
         folder(&include, "countersign")?;
         for header in HEADERS {
@@ -203,7 +210,7 @@ impl Dist {
             copy(&self.built(profile).join(program), &bin.join(program))?;
         }
         let programs = ["countersign", "countersign-sandbox"].map(|program| bin.join(program));
-        for file in programs.iter().chain([&lib.join(&file)]) {
+        for file in programs.iter().chain([&lib.join(&file), &addon]) {
             if let Some(version) = &self.glibc {
                 glibc::check(file, version)?;
             }
@@ -233,6 +240,25 @@ impl Dist {
         let mut flags: Vec<_> = flags.collect();
         flags.dedup();
         Ok(flags.join(" "))
+    }
+
+    /// Builds the Node package's addon.
+    fn build_addon(&self) -> Result<(), String> {
+        let mut cargo = self.cargo("build", "countersign-node", &self.profile);
+        cargo.args(["--features", self.node_features()]);
+        let status = cargo.status().map_err(|error| error.to_string())?;
+        match status.success() {
+            true => Ok(()),
+            false => Err("could not build countersign-node".into()),
+        }
+    }
+
+    /// Returns those of the features that the addon has. It has no C ABI whose hooks tests use.
+    fn node_features(&self) -> &str {
+        match self.features.split(',').any(|feature| feature == "fleet") {
+            true => "fleet",
+            false => "",
+        }
     }
 
     /// Builds one kind of the library, showing cargo's progress. Returns the compiler's messages.
@@ -277,6 +303,12 @@ impl Dist {
                 "libcountersign",
                 "library",
                 self.features.as_str(),
+            ),
+            (
+                "countersign-node",
+                "countersign-node",
+                "library",
+                self.node_features(),
             ),
             ("countersign-cli", "countersign", "application", ""),
             (

@@ -17,5 +17,7 @@ export const {
   settings,
   Token,
   UnexpectedError,
+  UsageError,
+  VerificationError,
   withToken,
 } = countersign;

@@ -1,29 +1,85 @@
 // The client of a connection: it returns the access token and keeps it valid.
 
-import { call, callNow, takeText, textArgs } from './call.js';
-import { Callback, type Open, open } from './callbacks.js';
-import { type ClientOptions, type LoadOptions, type Made, makeClient } from './config.js';
-import { CountersignError, takeError, usageError } from './error.js';
-import { client as c, type Out, type Pointer } from './functions.js';
+import { addon } from './addon.js';
+import { type ChangeListener, checkLevel, hold, type Log, type Open, type Signer } from './callbacks.js';
+import { debugLog, observe } from './diagnostics.js';
+import { CountersignError, toError, usageError } from './error.js';
 import { Handle } from './handle.js';
+import {
+  type Call,
+  type CallOptions,
+  DRAIN_MS,
+  host,
+  milliseconds,
+  run,
+  startPolled,
+  waited,
+} from './host.js';
 import { Login } from './login.js';
-import { type Counts, countsOf, REVOCATIONS, type Revocation, Status } from './numbers.js';
+import type {
+  ClientFields,
+  NativeClient,
+  NativeClock,
+  Outcome,
+  SettingFields,
+  TokenFields,
+} from './native.js';
+import type { Registry } from './registry.js';
 import type { Settings } from './settings.js';
-import { type Token, takeToken } from './token.js';
+import { Token, type TokenOptions, type TokenSource } from './token.js';
+import type { Counts, EventKind, LogLevel, Revocation } from './words.js';
 
-/** Options of a call for a token. */
-export interface TokenOptions {
-  /** How long the token must still be valid, in seconds. Defaults to the setting `min_valid_s`. */
-  minValid?: number;
+/** A clock for tests: `TestClock` of `countersign/testing`. */
+export interface Clock {
+  /** The clock's time. */
+  readonly now: Date;
+  /** @internal */
+  readonly native: NativeClock;
+}
+
+/** Options of {@link Client.create}. */
+export interface ClientOptions extends CallOptions {
   /**
-   * If aborted, the call rejects at once. The request continues in the library, and a later call
-   * gets its result.
+   * The connection's name. It appears in messages and identifies the connection's tokens in a
+   * store. It is required if the store outlives the process.
    */
-  signal?: AbortSignal;
+  name?: string;
+  /** The registry of providers. Defaults to the built-in providers. */
+  registry?: Registry;
+  /**
+   * Signs assertions instead of the setting `private_key`. If the file has that setting, set it to
+   * null.
+   */
+  signer?: Signer;
+  /** Replaces the system's clocks, for tests. */
+  clock?: Clock;
+  /** Receives the library's log. By default, it is written if `NODE_DEBUG` has `countersign`. */
+  log?: Log;
+  /** The most verbose level that is logged. Defaults to `info`. */
+  logLevel?: LogLevel;
+  /**
+   * Called for each change of the token, after the change is stored and before any caller gets the
+   * token. It must not wait for its own client.
+   */
+  onChange?: ChangeListener;
+}
+
+/** Options of {@link Client.load}. */
+export interface LoadOptions extends ClientOptions {
+  /**
+   * The TOML file. Defaults to the file that the countersign command reads: $COUNTERSIGN_CONFIG,
+   * ./countersign.toml, or the one in the user's configuration folder.
+   */
+  path?: string;
+  /**
+   * Settings that override the file's. null removes one, such as `private_key` if you pass a
+   * signer.
+   */
+  settings?: Settings;
 }
 
 /** Options of {@link Client.forget}. */
-export interface ForgetOptions {
+export interface ForgetOptions extends CallOptions {
   /** Deletes the tokens even if the vendor did not revoke the grant. */
   force?: boolean;
 }
@@ -36,26 +92,49 @@ export interface Forgotten {
 }
 
 /** An entry in a grant's history: who refreshed it, when, and the result. It contains no tokens. */
-export type Event = Record<string, unknown>;
+export interface Event {
+  at: Date;
+  /** The host, process and client. */
+  by: string;
+  /** The attempt that the event belongs to. */
+  attempt: string | null;
+  what: EventKind;
+  /** A fingerprint of the refresh token that was spent. */
+  spent: string | null;
+  /** A fingerprint of the new refresh token. */
+  got: string | null;
+}
+
+/** Options of {@link Client.startLogin}. */
+export interface StartLoginOptions extends CallOptions {
+  /** Where the browser returns to. Defaults to the setting `redirect_uri`. */
+  redirectUri?: string;
+}
 
 /** Options of {@link Client.login}. */
-export interface LoginOptions {
-  /** Opens or shows the login's URL. It must not call the client. */
+export interface LoginOptions extends CallOptions {
+  /** Opens or shows the login's URL. It must not wait for the client. */
   open: Open;
   /** The port of the loopback server. Defaults to the port of `redirect_uri`, or any. */
   port?: number;
-  /** How long to wait for the browser's callback, in seconds. Defaults to 300. */
-  timeout?: number;
-  /** If aborted, the call rejects at once. The loopback server runs until the timeout. */
-  signal?: AbortSignal;
+  /**
+   * How long to wait for the browser's callback, in milliseconds. Defaults to 300,000. The loopback
+   * server runs until then, even if the signal is aborted.
+   */
+  timeoutMs?: number | undefined;
+}
+
+/** A call for a token, and how many callers wait for it. */
+interface Asked extends Call<Token> {
+  callers: number;
 }
 
 /**
  * A client returns a connection's access token and keeps it valid. At most one token request is in
  * flight among its callers and among the processes that share the connection's store.
  *
- * Calls that can wait run on a thread of libuv's pool, not on the event loop. They reject with a
- * {@link CountersignError}, whose class is the verdict.
+ * No call blocks the event loop. Calls reject with a {@link CountersignError}, whose class is the
+ * verdict.
  *
  * @example
  * ```js
@@ -64,52 +143,75 @@ export interface LoginOptions {
  * client.close();
  * ```
  */
-export class Client {
-  readonly #handle: Handle;
-  /** Calls for a token in progress, by `minValid`. Concurrent callers share them. */
-  readonly #asked = new Map<number, Promise<Token>>();
+export class Client implements TokenSource {
+  readonly #handle: Handle<NativeClient>;
+  readonly #id: number;
+  readonly #name: string;
+  /** Calls for a token in progress, by `minValidMs`. Concurrent callers share them. */
+  readonly #asked = new Map<number, Asked>();
   /** The last returned token, as long as it is the cached one. */
   #last: Token | undefined;
   /** Pending while calls in progress remove the cached token. */
   #leaving: Promise<void> | undefined;
 
-  private constructor(made: Made) {
-    this.#handle = new Handle(this, made.pointer, 'client', c.free, made.callbacks, settle);
+  private constructor(native: NativeClient, id: number, name: string) {
+    this.#handle = new Handle(this, native, 'client', freeClient);
+    this.#id = id;
+    this.#name = name;
   }
 
   /** Builds a client from settings. Sends no request. */
   static async create(settings: Settings, options: ClientOptions = {}): Promise<Client> {
-    return new Client(await makeClient({ settings }, options));
+    return Client.#build({ settings: settingFields(settings) }, options);
   }
 
   /** Builds a client for `[connections.NAME]` of a TOML file. Sends no request. */
   static async load(name: string, options: LoadOptions = {}): Promise<Client> {
-    const file = { name, path: options.path ?? '' };
-    return new Client(await makeClient({ file, settings: options.settings ?? {} }, options));
+    const settings = settingFields(options.settings ?? {});
+    return Client.#build({ connection: name, path: options.path || undefined, settings }, options);
+  }
+
+  static async #build(from: ClientFields, options: ClientOptions): Promise<Client> {
+    const { name, registry, signer, clock, onChange } = options;
+    const level = checkLevel(options.logLevel ?? 'info');
+    const log = options.log ?? debugLog();
+    const fields: ClientFields = {
+      ...from,
+      name,
+      signer: signer && {
+        callback: hold((input: Uint8Array) => signer.sign(input)),
+        algorithm: signer.algorithm,
+        keyId: signer.keyId,
+      },
+      log: log && { callback: hold(log), level },
+      onChange: onChange && hold(onChange),
+    };
+    const id = nextClient++;
+    const native = new addon.NativeClient(host, id);
+    await run((call) => native.build(call, fields, registry?.native, clock?.native), nothing, options);
+    return new Client(native, id, name ?? from.connection ?? '');
   }
 
   /**
-   * Returns a token that is valid for at least `minValid` seconds: the cached token, the stored
-   * one, or a new one from a request that concurrent callers share.
+   * Returns a token that is valid for at least `minValidMs`: the cached token, the stored one, or a
+   * new one from a request that concurrent callers share.
    */
   async token(options: TokenOptions = {}): Promise<Token> {
     options.signal?.throwIfAborted();
-    const minValidMs = milliseconds('minValid', options.minValid ?? 0);
+    const minValidMs = milliseconds('minValidMs', options.minValidMs ?? 0);
     // Throws for a closed client, also if a call in progress could be shared.
-    const pointer = this.#handle.open();
-    const fresh = this.#leaving ? undefined : peekToken(pointer, minValidMs, this.#last);
-    if (fresh) {
-      this.#last = fresh;
-      return fresh;
-    }
-    return abortable(this.#ask(minValidMs), options.signal);
+    const native = this.#handle.open();
+    const fresh = this.#leaving ? null : native.peek(minValidMs, this.#lastCached());
+    if (fresh === true) return this.#last as Token;
+    if (fresh) return this.#adopt(fresh as TokenFields);
+    return this.#shared(minValidMs, options);
   }
 
-  /** Returns the access token string, like {@link token}. A cached token needs no thread. */
+  /** Returns the access token string, like {@link token}. */
   async accessToken(options: TokenOptions = {}): Promise<string> {
-    if (!options.minValid) {
+    if (!options.minValidMs) {
       options.signal?.throwIfAborted();
-      const fresh = this.peek();
+      const fresh = this.#leaving ? undefined : this.peek();
       if (fresh !== undefined) return fresh;
     }
     return (await this.token(options)).accessToken;
@@ -117,79 +219,80 @@ export class Client {
 
   /** Returns the cached access token string if it is fresh, or undefined. Never waits. */
   peek(): string | undefined {
-    return peek(this.#handle.open());
+    return this.#handle.open().peekText() ?? undefined;
   }
 
   /**
    * Requests a new token now, even if the current one is still valid. If that fails and the current
    * token is still valid, returns the current one.
    */
-  async refresh(options: Pick<TokenOptions, 'signal'> = {}): Promise<Token> {
+  async refresh(options: CallOptions = {}): Promise<Token> {
     options.signal?.throwIfAborted();
-    return abortable(
-      this.#changed(() => this.#tokenBy(c.refresh)),
-      options.signal,
-    );
+    return this.#changed(() => {
+      const { promise, abandon } = this.#start(0, true);
+      return waited(promise, options, abandon);
+    });
   }
 
   /**
    * Reports an access token that an API rejected with 401. The client doesn't return it again. If
    * the token has been replaced in the meantime, the newer one stays valid.
    */
-  async invalidate(accessToken: string | Token): Promise<void> {
+  async invalidate(accessToken: string | Token, options: CallOptions = {}): Promise<void> {
     const text = typeof accessToken === 'string' ? accessToken : accessToken.accessToken;
-    await this.#takenAway(() => this.#call(c.invalidate, ...textArgs(text)));
+    await this.#takenAway(() => this.#run((native, call) => native.invalidate(call, text), nothing, options));
   }
 
   /**
    * Returns the URL at which a person consents to the app acting for the user. A jwt-bearer grant
    * needs this consent.
    */
-  async consentUrl(): Promise<string> {
-    return this.#text(c.consentUrl);
+  async consentUrl(options: CallOptions = {}): Promise<string> {
+    return this.#run((native, call) => native.consentUrl(call), textOf, options);
   }
 
   /**
    * Returns the user that the token is for and the API's URL: the members of the token response,
    * and the vendor's userinfo, which is requested once and stored.
    */
-  async identity(options: Pick<TokenOptions, 'signal'> = {}): Promise<Record<string, string>> {
-    options.signal?.throwIfAborted();
-    return JSON.parse(await abortable(this.#text(c.identity), options.signal));
+  async identity(options: CallOptions = {}): Promise<Record<string, string>> {
+    return this.#run((native, call) => native.identity(call), jsonOf<Record<string, string>>, options);
   }
 
   /**
    * Starts a login, for programs with their own web server. Redirect the browser to its `url`, and
-   * pass the URL of the callback to {@link completeLogin}. `redirectUri` defaults to the setting
-   * `redirect_uri`.
+   * pass the URL of the callback to {@link completeLogin}.
    */
-  async startLogin(redirectUri = ''): Promise<Login> {
-    const out: Out = [null];
-    await this.#call(c.startLogin, ...textArgs(redirectUri), out);
-    return new Login(out[0]);
+  async startLogin(options: StartLoginOptions = {}): Promise<Login> {
+    const begin = (native: NativeClient, call: number) =>
+      native.startLogin(call, options.redirectUri || undefined);
+    return this.#run(begin, ({ login }) => new Login(login as NonNullable<typeof login>), options);
   }
 
   /**
    * Completes a login: validates the callback (the URL that the browser was redirected to, or just
    * its query), exchanges the code once, and stores the tokens.
    */
-  async completeLogin(login: Login, callback: string | URL): Promise<Token> {
-    const end = (pointer: Pointer) => this.#tokenBy(c.completeLogin, pointer, ...textArgs(String(callback)));
-    return this.#changed(() => login.use(end));
+  async completeLogin(
+    login: Login,
+    callback: string | URL | { url: string },
+    options: CallOptions = {},
+  ): Promise<Token> {
+    const url = typeof callback === 'object' && 'url' in callback ? callback.url : String(callback);
+    const begin = (native: NativeClient, call: number) => native.completeLogin(call, login.save(), url);
+    return this.#changed(() => this.#run(begin, (outcome) => this.#tokenOf(outcome), options));
   }
 
   /**
    * Runs a complete login on this machine (RFC 8252): starts a loopback server, calls `open` with
    * the login's URL, and waits for the browser's callback.
    */
-  async login(options: LoginOptions): Promise<Token> {
-    options.signal?.throwIfAborted();
-    const timeoutMs = milliseconds('timeout', options.timeout ?? 300);
-    const shown = new Callback(options.open);
-    const login = this.#changed(() =>
-      this.#tokenBy(c.login, options.port ?? 0, timeoutMs, open, shown.id),
-    ).finally(() => shown.forget());
-    return abortable(login, options.signal);
+  async login({ open, port, timeoutMs = 300_000, signal }: LoginOptions): Promise<Token> {
+    signal?.throwIfAborted();
+    const limit = milliseconds('timeoutMs', timeoutMs);
+    const begin = (native: NativeClient, call: number) =>
+      native.login(call, limit, hold(open), port || undefined);
+    return this.#changed(() => this.#run(begin, (outcome) => this.#tokenOf(outcome), { signal }));
   }
 
   /**
@@ -201,67 +304,59 @@ export class Client {
    * deleted even if the vendor did not revoke the grant.
    */
   async forget(options: ForgetOptions = {}): Promise<Forgotten> {
-    const [revocation, reason]: [[number], Out] = [[0], [null]];
-    const forget = options.force ? c.forceForget : c.forget;
-    await this.#takenAway(() => this.#call(forget, revocation, reason));
-    return {
-      revocation: REVOCATIONS[revocation[0]] ?? 'failed',
-      reason: reason[0] === null ? null : takeError(0, reason[0]),
-    };
+    const begin = (native: NativeClient, call: number) => native.forget(call, options.force ?? false);
+    const read = ({ revocation, reason }: Outcome): Forgotten => ({
+      revocation: revocation as Revocation,
+      reason: reason ? toError(reason) : null,
+    });
+    return this.#takenAway(() => this.#run(begin, read, options));
   }
 
   /** Returns the client's counters. */
   counts(): Counts {
-    const pointer = this.#handle.open();
-    return countsOf((counter) => {
-      const out: [number | bigint] = [0];
-      callNow(c.count, pointer, counter, out);
-      return Number(out[0]);
-    });
+    return this.#handle.open().counts() as Counts;
   }
 
   /**
    * Returns the recent history of the connection's grant, oldest first: who refreshed it, when, and
    * the result.
    */
-  async events(): Promise<Event[]> {
-    return JSON.parse(await this.#text(c.events));
+  async events(options: CallOptions = {}): Promise<Event[]> {
+    type Stored = Omit<Event, 'at'> & { at_ms: number };
+    const stored = await this.#run((native, call) => native.events(call), jsonOf<Stored[]>, options);
+    return stored.map(({ at_ms, ...event }) => ({ at: new Date(at_ms), ...event }));
   }
 
   /**
-   * Returns when the stored refresh token expires, in seconds since 1970. A person must log in
-   * again before then, unless a refresh returns a new one. `null` if the vendor didn't say, or if
-   * no refresh token is stored.
+   * Returns when the stored refresh token expires. A person must log in again before then, unless a
+   * refresh returns a new one. `null` if the vendor didn't say, or if no refresh token is stored.
    */
-  async refreshTokenExpiresAt(): Promise<number | null> {
-    const seconds: [number | bigint] = [-1];
-    await this.#call(c.refreshTokenExpiresAt, seconds);
-    return seconds[0] < 0 ? null : Number(seconds[0]);
+  async refreshTokenExpiresAt(options: CallOptions = {}): Promise<Date | null> {
+    const read = ({ number }: Outcome) => (number === undefined ? null : new Date(number * 1000));
+    return this.#run((native, call) => native.refreshTokenExpiresAt(call), read, options);
   }
 
   /**
    * Rejects with the store's error if the last token could not be stored and is only in memory. The
    * token isn't lost while the process runs, and each call for a token tries to store it again.
    */
-  async checkSaved(): Promise<void> {
-    await this.#call(c.checkSaved);
+  async checkSaved(options: CallOptions = {}): Promise<void> {
+    await this.#run((native, call) => native.checkSaved(call), nothing, options);
   }
 
   /**
-   * Waits for requests in flight, for at most `timeout` seconds, and starts no new ones. Call it
-   * before the process exits. Afterwards, the client still returns a cached token; anything else
-   * rejects with a {@link RetryError} whose code is `BUSY`. Rejects with that error if a request is
-   * still in flight after the timeout, and with the store's error if a new token could not be
-   * stored.
+   * Waits for requests in flight, for at most `timeoutMs`, and starts no new ones. Call it before
+   * the process exits. Afterwards, the client still returns a cached token; anything else rejects
+   * with a {@link RetryError} whose code is `BUSY`. Rejects with that error if a request is still in
+   * flight after the timeout, and with the store's error if a new token could not be stored.
    */
-  async drain(timeout = DRAIN_S): Promise<void> {
-    await this.#call(c.drain, milliseconds('timeout', timeout));
+  async drain({ timeoutMs = DRAIN_MS, signal }: CallOptions = {}): Promise<void> {
+    const limit = milliseconds('timeoutMs', timeoutMs);
+    await this.#run((native, call) => native.drain(call, limit), nothing, { signal });
   }
 
   /** Closes the client. Calls in progress end normally, later calls reject. */
   close(): void {
-    if (this.#handle.closed) return;
-    c.close(this.#handle.open());
     this.#handle.close();
     this.#last = undefined;
   }
@@ -276,16 +371,67 @@ export class Client {
     await this.#handle.freed;
   }
 
-  /** Calls the library, or shares the same call in progress, so that only one thread waits. */
-  #ask(minValidMs: number): Promise<Token> {
-    const asked = this.#asked.get(minValidMs);
-    if (asked) return asked;
-    const ask = () => this.#tokenBy(c.token, minValidMs);
-    const asking = (this.#leaving ? this.#leaving.then(ask) : ask()).finally(() => {
-      if (this.#asked.get(minValidMs) === asking) this.#asked.delete(minValidMs);
+  /** Asks the library, or shares the same call in progress. */
+  async #shared(minValidMs: number, options: TokenOptions): Promise<Token> {
+    // A call after `invalidate` must not get the token that it removes.
+    if (this.#leaving) await waited(this.#leaving, options, () => {});
+    const asked = this.#asked.get(minValidMs) ?? this.#ask(minValidMs);
+    asked.callers += 1;
+    return waited(asked.promise, options, () => {
+      asked.callers -= 1;
+      if (asked.callers > 0) return;
+      asked.abandon();
+      if (this.#asked.get(minValidMs) === asked) this.#asked.delete(minValidMs);
     });
-    this.#asked.set(minValidMs, asking);
-    return asking;
+  }
+
+  #ask(minValidMs: number): Asked {
+    const { promise, abandon } = this.#start(minValidMs, false);
+    const forget = () => {
+      if (this.#asked.get(minValidMs) === asked) this.#asked.delete(minValidMs);
+    };
+    const asked: Asked = { promise, callers: 0, abandon };
+    this.#asked.set(minValidMs, asked);
+    promise.then(forget, forget);
+    return asked;
+  }
+
+  #start(minValidMs: number, force: boolean): Call<Token> {
+    const native = this.#handle.open();
+    const call = startPolled(
+      this.#id,
+      (number) => native.token(number, minValidMs, force),
+      (number) => native.poll(number),
+      (number) => native.abandon(number),
+      (outcome) => this.#tokenOf(outcome),
+    );
+    // The client is not freed before the call has ended.
+    let release = () => {};
+    const over = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    observe(this.#name, call.promise);
+    call.promise.then(release, release);
+    void this.#handle.use(() => over);
+    const abandon = () => {
+      call.abandon();
+      release();
+    };
+    return { promise: call.promise, abandon };
+  }
+
+  #tokenOf({ token }: Outcome): Token {
+    return this.#adopt(token as TokenFields);
+  }
+
+  #adopt(fields: TokenFields): Token {
+    const token = new Token(fields);
+    if (!this.#handle.closed) this.#last = token;
+    return token;
+  }
+
+  #lastCached(): string | undefined {
+    return this.#last?.source === 'cache' ? this.#last.accessToken : undefined;
   }
 
   /** Runs a call that changes the token. Later callers must not share an earlier call. */
@@ -303,92 +449,55 @@ export class Client {
    * Runs a call that removes the token. Concurrent callers must not get the token that is still
    * cached.
    */
-  async #takenAway(body: () => Promise<void>): Promise<void> {
+  async #takenAway<T>(body: () => Promise<T>): Promise<T> {
     const call = this.#changed(body);
     const leaving = Promise.allSettled([this.#leaving, call]).then(() => {
       if (this.#leaving === leaving) this.#leaving = undefined;
     });
     this.#leaving = leaving;
-    await call;
+    return call;
   }
 
-  async #tokenBy(fn: typeof c.token, ...args: Parameters<typeof call>[1][]): Promise<Token> {
-    const out: Out = [null];
-    await this.#call(fn, ...args, out);
-    const token = takeToken(out[0]);
-    this.#last = token;
-    return token;
-  }
-
-  async #text(fn: typeof c.events): Promise<string> {
-    const out: Out = [null];
-    await this.#call(fn, out);
-    return takeText(out[0]);
-  }
-
-  async #call(fn: typeof c.token, ...args: Parameters<typeof call>[1][]): Promise<void> {
-    await this.#handle.use((pointer) => call(fn, pointer, ...args));
+  #run<T>(
+    begin: (native: NativeClient, call: number) => void,
+    read: (outcome: Outcome) => T,
+    options: CallOptions,
+  ): Promise<T> {
+    return this.#handle.use((native) => run((call) => begin(native, call), read, options));
   }
 }
 
-/** One buffer for all clients, because peeking is synchronous. */
-let buffer = Buffer.alloc(4096);
-const length = new Uint32Array(2);
+let nextClient = 1;
 
-function peek(pointer: Pointer): string | undefined {
-  const status: number = c.peekToken(pointer, buffer, buffer.length, length, null);
-  const bytes = length[0] ?? 0;
-  if (status === 0) return bytes === 0 ? undefined : buffer.toString('utf8', 0, bytes);
-  if (status === Status.bufferTooSmall) {
-    buffer.fill(0);
-    buffer = Buffer.alloc(2 * bytes);
-    return peek(pointer);
-  }
-  const error: Out = [null];
-  throw takeError(c.peekToken(pointer, buffer, buffer.length, length, error), error[0]);
-}
-
-/** The library's outputs, for all clients, like the buffer. */
-const found = new BigUint64Array(1);
-const failure = new BigUint64Array(1);
-
-/**
- * Returns the cached token if it is valid for long enough, or `last` if that is still the cached
- * one. Never waits.
- */
-function peekToken(pointer: Pointer, minValidMs: number, last: Token | undefined): Token | undefined {
-  const status: number = c.peek(pointer, minValidMs, found, failure);
-  if (status !== 0) throw takeError(status, failure[0] || null);
-  return found[0] ? takeToken(found[0], last) : undefined;
-}
-
-/** Returns the promise, which rejects as soon as the signal is aborted. */
-function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return promise;
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
-}
-
-/** Waits for a request that has no caller any more, so that its result is stored. */
-async function settle(pointer: Pointer): Promise<void> {
+/** Waits for a request that has no caller any more, so that its result is stored, and frees. */
+async function freeClient(native: NativeClient): Promise<void> {
   try {
-    await call(c.drain, pointer, milliseconds('timeout', DRAIN_S));
+    await run((call) => native.drain(call, DRAIN_MS), nothing);
   } catch (error) {
-    const busy = error instanceof CountersignError && error.status === Status.busy;
+    const busy = error instanceof CountersignError && error.kind === 'busy';
     if (!busy) process.emitWarning(error instanceof Error ? error : String(error));
   }
+  await run((call) => native.free(call), nothing);
 }
 
-/**
- * How many seconds closing waits for requests in flight: a little more than the default of
- * `timeout_ms`.
- */
-const DRAIN_S = 35;
+function settingFields(settings: Settings): SettingFields[] {
+  const fields: SettingFields[] = [];
+  for (const [name, value] of Object.entries(settings)) {
+    if (value === undefined) continue;
+    if (value !== null && typeof value !== 'string' && typeof value !== 'number') {
+      throw usageError(`the setting \`${name}\` is a ${typeof value}`, 'pass a string or a number');
+    }
+    fields.push({ name, value: value === null ? undefined : String(value) });
+  }
+  return fields;
+}
 
-function milliseconds(name: string, seconds: number): number {
-  if (seconds >= 0 && seconds <= 1e9) return Math.round(seconds * 1000);
-  throw usageError(`\`${name}\` is ${seconds}`, 'pass a number of seconds that is 0 or more');
+function nothing(): void {}
+
+function textOf({ text }: Outcome): string {
+  return text ?? '';
+}
+
+function jsonOf<T>({ text }: Outcome): T {
+  return JSON.parse(text ?? 'null');
 }

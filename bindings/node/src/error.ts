@@ -1,36 +1,44 @@
 // The library's errors.
 
-import { EMPTY, type ErrorDetails, readDetails } from './error-details.js';
-import { error as c, type Pointer, statusName } from './functions.js';
-import { Status, type Verdict } from './numbers.js';
+import type { ErrorDetails } from './error-details.js';
+import { EMPTY } from './error-details.js';
+import type { ErrorFields } from './native.js';
+import type { ErrorKind, Verdict } from './words.js';
+
+/** The kind of an error in upper case, or `CLOSED` for a call on a closed object. */
+export type ErrorCode = Uppercase<ErrorKind> | 'CLOSED';
 
 /** The base class of the library's errors. The subclasses are the verdicts: what to do. */
 export class CountersignError extends Error implements ErrorDetails {
-  readonly status!: number;
-  /** The name of the status, such as `CONSENT_REQUIRED`. */
-  readonly code: string;
   readonly verdict!: Verdict;
-  readonly kind!: string;
+  readonly kind!: ErrorKind;
   readonly hint!: string | null;
   readonly setting!: string | null;
   readonly httpStatus!: number | null;
   readonly oauthError!: string | null;
   readonly oauthDescription!: string | null;
-  readonly retryAfterS!: number | null;
+  readonly retryAfterMs!: number | null;
   readonly url!: string | null;
   readonly traceId!: string | null;
   readonly provider!: string | null;
+  /** The kind in upper case, such as `CONSENT_REQUIRED`; `CLOSED` if the object was closed. */
+  readonly code: ErrorCode;
 
-  constructor(details: ErrorDetails, options?: ErrorOptions) {
+  constructor(details: ErrorDetails, options?: ErrorOptions & { code?: ErrorCode }) {
     super(details.message, options);
     const { message: _, ...fields } = details;
     Object.assign(this, fields);
     this.name = new.target.name;
-    this.code = statusName(details.status);
+    this.code = options?.code ?? (details.kind.toUpperCase() as Uppercase<ErrorKind>);
+  }
+
+  /** Whether to try again, after `retryAfterMs` if that is known. */
+  get retryable(): boolean {
+    return this.verdict === 'retry';
   }
 }
 
-/** Try again, after the wait that the error gives, if any: `retryAfterS`. */
+/** Try again, after the wait that the error gives, if any: `retryAfterMs`. */
 export class RetryError extends CountersignError {}
 
 /** A person must act, at the error's URL if it has one: `url`. */
@@ -45,59 +53,52 @@ export class OutcomeUnknownError extends CountersignError {}
 /** An unreadable response, a signature that does not verify, a wrong call, or a bug. */
 export class UnexpectedError extends CountersignError {}
 
+/** The program used this package incorrectly, or a closed object. */
+export class UsageError extends UnexpectedError {}
+
+/** A signature or token is not valid. */
+export class VerificationError extends UnexpectedError {}
+
 /** Returns the error of a call on a closed object. */
-export function closedError(what = 'client'): CountersignError {
-  return make({
+export function closedError(what: string): UsageError {
+  const details: ErrorDetails = {
     ...EMPTY,
-    status: Status.closed,
     verdict: 'unexpected',
     kind: 'usage',
     message: `the ${what} was closed`,
     hint: `create a new ${what}, or close it later`,
-  });
+  };
+  return new UsageError(details, { code: 'CLOSED' });
 }
 
-/** Returns the error for a wrong argument that this package detects. */
-export function usageError(message: string, hint: string): CountersignError {
-  const status = Status.badArgument;
-  return make({ ...EMPTY, status, verdict: 'unexpected', kind: 'usage', message, hint });
+/** Returns the error for a wrong argument. */
+export function usageError(message: string, hint: string): UsageError {
+  return new UsageError({ ...EMPTY, verdict: 'unexpected', kind: 'usage', message, hint });
 }
 
-/** Returns the error of a failed call and frees its handle. Unknown statuses are failures, too. */
-export function takeError(status: number, pointer: Pointer): CountersignError {
-  if (pointer === null) {
-    const message = `the library failed with ${statusName(status)} (${status}) and no further information`;
-    return make({ ...EMPTY, status, verdict: 'unexpected', kind: 'internal', message });
-  }
-  try {
-    const cause = causes.get(c.callbackStatus(pointer));
-    return make(readDetails(pointer), cause && { cause: cause.thrown });
-  } finally {
-    c.free(pointer);
-  }
-}
-
-/**
- * What callbacks threw, by the status that they returned to the library, which the error contains.
- * The oldest are dropped: the limit is far above the number of concurrent calls, each of which has
- * at most one cause.
- */
-const causes = new Map<number, { thrown: unknown }>();
-const MAX_CAUSES = 256;
-let nextCause = 2;
-
-/** Stores what a callback threw, and returns the status for the callback to return. */
-export function keepCause(thrown: unknown): number {
-  const status = nextCause;
-  nextCause = status < 0x7fff_ffff ? status + 1 : 2;
-  causes.set(status, { thrown });
-  const [oldest] = causes.keys();
-  if (causes.size > MAX_CAUSES && oldest !== undefined) causes.delete(oldest);
-  return status;
-}
-
-function make(details: ErrorDetails, options?: ErrorOptions): CountersignError {
+/** Returns the error of a failed call. */
+export function toError({ cause, ...fields }: ErrorFields): CountersignError {
+  const details = { ...EMPTY, ...fields } as ErrorDetails;
+  const thrown = cause === undefined ? undefined : causes.get(cause);
+  const options = thrown && { cause: thrown.value };
+  if (details.kind === 'usage') return new UsageError(details, options);
+  if (details.kind === 'verification') return new VerificationError(details, options);
   return new CLASSES[details.verdict](details, options);
+}
+
+/** What callbacks threw, by the numbers that the addon's errors have, as long as there are any. */
+const causes = new Map<number, { value: unknown }>();
+let nextCause = 1;
+
+/** Holds what a callback threw, and returns its number. */
+export function keepCause(value: unknown): number {
+  const cause = nextCause++;
+  causes.set(cause, { value });
+  return cause;
+}
+
+export function forgetCause(cause: number): void {
+  causes.delete(cause);
 }
 
 const CLASSES = {

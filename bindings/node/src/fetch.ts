@@ -1,22 +1,19 @@
 // `fetch` with a client's token.
 
-import { isIPv4 } from 'node:net';
-
-import type { Client } from './client.js';
-import { usageError } from './error.js';
-import type { Token } from './token.js';
+import { checkTarget, isReplayable } from './adapter.js';
+import type { Token, TokenSource } from './token.js';
 
 type Fetch = typeof globalThis.fetch;
 
 /**
- * Returns a `fetch` that adds the client's token to requests. If the API responds with 401, it
+ * Returns a `fetch` that adds the source's token to requests, such as a client's. If the API responds with 401, it
  * invalidates that token, gets another one and repeats the request once. The second response goes
  * to the caller, whatever it is. A request is not repeated if its body is a stream, or if it is a
  * `Request` with a body.
  *
  * If `fetch` follows a redirect to another origin, that request is sent without the token. A plain
- * http request to another machine rejects with an `UnexpectedError` of kind `usage`, because the
- * token is not sent in clear text.
+ * http request to another machine rejects with a `UsageError`, because the token is not sent in
+ * clear text.
  *
  * @param fetch  the function that sends requests. Defaults to Node's `fetch`.
  *
@@ -26,18 +23,18 @@ type Fetch = typeof globalThis.fetch;
  * const response = await api('https://demo.docusign.net/restapi/v2.1/accounts');
  * ```
  */
-export function withToken<F = Fetch>(client: Client, fetch?: F): F {
+export function withToken<F = Fetch>(source: TokenSource, fetch?: F): F {
   const send = (fetch ?? globalThis.fetch) as Fetch;
   const fetchWithToken: Fetch = async (input, init) => {
     const signal = init?.signal ?? (isRequest(input) ? input.signal : undefined);
     const asking = signal ? { signal } : {};
     checkTarget(target(input));
-    const token = await client.token(asking);
+    const token = await source.token(asking);
     const first = await send(input, authorized(input, init, token));
     if (first.status !== 401 || wentElsewhere(input, first)) return first;
-    await client.invalidate(token);
+    await source.invalidate(token);
     if (!canBeResent(input, init)) return first;
-    const other = await client.token(asking);
+    const other = await source.token(asking);
     if (other.accessToken === token.accessToken) return first;
     // Not awaited: cancelling the unread body must neither delay nor fail the second request.
     first.body?.cancel().catch(() => {});
@@ -63,36 +60,10 @@ function target(input: Parameters<Fetch>[0]): URL {
   return new URL(isRequest(input) ? input.url : String(input));
 }
 
-/** Throws if the token would be sent in clear text. */
-function checkTarget({ protocol, hostname }: URL): void {
-  if (protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname))) return;
-  throw usageError(
-    `the token is not sent to ${hostname} over ${protocol.slice(0, -1)}`,
-    'use https; plain http is allowed only to localhost and loopback addresses',
-  );
-}
-
-/**
- * Returns whether a host of a URL is on this machine. URL has lowercased it and normalized an
- * address.
- */
-function isLoopback(hostname: string): boolean {
-  return (
-    hostname === 'localhost' || hostname === '[::1]' || (isIPv4(hostname) && hostname.startsWith('127.'))
-  );
-}
-
 function canBeResent(input: Parameters<Fetch>[0], init: RequestInit | undefined): boolean {
   const body: unknown = init?.body;
   if (body === undefined || body === null) return !isRequest(input) || input.body === null;
-  return (
-    typeof body === 'string' ||
-    body instanceof URLSearchParams ||
-    body instanceof FormData ||
-    body instanceof Blob ||
-    body instanceof ArrayBuffer ||
-    ArrayBuffer.isView(body)
-  );
+  return isReplayable(body);
 }
 
 /** Detects a `Request` by its shape, because another `fetch` has its own class. */

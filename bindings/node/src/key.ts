@@ -1,12 +1,14 @@
 // Keys: reading, signing, verifying and describing them.
 
-import { call, callNow, takeBytes, takeText, textArgs } from './call.js';
-import { Callback, type Signer, sign } from './callbacks.js';
-import { key as c, type Out, type Pointer } from './functions.js';
+import { addon } from './addon.js';
+import { hold, type Signer } from './callbacks.js';
+import { toError } from './error.js';
 import { Handle } from './handle.js';
+import { type CallOptions, host, run } from './host.js';
+import type { NativeKey, Outcome } from './native.js';
 
 /** Options of {@link Key.sign}. */
-export interface SignOptions {
+export interface SignOptions extends CallOptions {
   /** A JWS algorithm such as `RS256`. Defaults to the key's default algorithm. */
   algorithm?: string;
   /** The header's `kid`. Defaults to the key's own id, if it has one. */
@@ -15,18 +17,58 @@ export interface SignOptions {
   type?: string;
 }
 
-/** Describes a key. */
-export type KeyInfo = Record<string, unknown>;
+/** Options of {@link Key.signBytes} and {@link Key.verify}. */
+export interface AlgorithmOptions extends CallOptions {
+  /** A JWS algorithm such as `RS256`. Defaults to the key's default algorithm. */
+  algorithm?: string;
+}
+
+/** Describes a key. It contains no secret. */
+export interface KeyInfo {
+  kind: 'private' | 'public' | 'certificate';
+  /** The JWK key type. */
+  type: 'RSA' | 'EC' | 'OKP' | 'oct';
+  /** The length of the modulus, of the curve's field or of the secret. */
+  bits: number;
+  /** The JWK name of the curve. */
+  curve: string | null;
+  /** The format that the key was read from. */
+  format: string;
+  /** How the key was encrypted. */
+  encryption: string | null;
+  keyId: string | null;
+  /** SHA-256 of the public key, in hex. */
+  spkiSha256: string | null;
+  /** SHA-256 of the public key, in Base64. */
+  spkiSha256Base64: string | null;
+  /** The JWK thumbprint (RFC 7638). */
+  jwkThumbprint: string | null;
+  /** The JWS algorithms that the key can be used with. */
+  algorithms: string[];
+  certificates: CertificateInfo[];
+  /** The public key. */
+  publicJwk: Record<string, string> | null;
+}
+
+/** Describes a certificate that belongs to a key. */
+export interface CertificateInfo {
+  /** SHA-1 of the certificate, in Base64url. */
+  x5t: string;
+  /** SHA-256 of the certificate, in Base64url. */
+  x5tS256: string;
+  notBefore: Date;
+  notAfter: Date;
+}
 
 /**
  * A private or public key, a certificate, a JWK Set, or a key that stays in a device. It is
  * immutable.
  */
 export class Key {
-  readonly #handle: Handle;
+  readonly #handle: Handle<NativeKey>;
 
-  private constructor(pointer: Pointer, callbacks: Callback<unknown>[] = []) {
-    this.#handle = new Handle(this, pointer, 'key', c.free, callbacks);
+  private constructor(native: NativeKey) {
+    this.#handle = new Handle(this, native, 'key', (freed) => freed.free());
   }
 
   /**
@@ -35,31 +77,33 @@ export class Key {
    *
    * The error says what was found and how to convert it. It contains no part of the key.
    */
-  static async read(data: string | Uint8Array, passphrase = ''): Promise<Key> {
-    const out: Out = [null];
-    await call(c.read, ...textArgs(data), ...textArgs(passphrase), out);
-    return new Key(out[0]);
+  static async read(
+    data: string | Uint8Array,
+    { passphrase, ...options }: CallOptions & { passphrase?: string } = {},
+  ): Promise<Key> {
+    const native = new addon.NativeKey(host);
+    await run((call) => native.read(call, bytes(data), passphrase || undefined), nothing, options);
+    return new Key(native);
   }
 
   /** Returns a key for HS256, HS384 and HS512 from a shared secret. */
   static fromSecret(secret: string | Uint8Array): Key {
-    const out: Out = [null];
-    callNow(c.fromSecret, ...textArgs(secret), out);
-    return new Key(out[0]);
+    const native = new addon.NativeKey(host);
+    native.setSecret(bytes(secret));
+    return new Key(native);
   }
 
   /** Returns a key that stays in a device and signs with a callback. */
   static fromSigner(signer: Signer): Key {
-    const out: Out = [null];
-    const held = new Callback((input: Uint8Array) => signer.sign(input));
-    const [algorithm, keyId] = [textArgs(signer.algorithm), textArgs(signer.keyId ?? '')];
-    try {
-      callNow(c.fromSigner, ...algorithm, ...keyId, sign, held.id, null, out);
-    } catch (error) {
-      held.forget();
-      throw error;
-    }
-    return new Key(out[0], [held as Callback<unknown>]);
+    const native = new addon.NativeKey(host);
+    const { algorithm, keyId } = signer;
+    const { error } = native.setSigner({
+      callback: hold((input: Uint8Array) => signer.sign(input)),
+      algorithm,
+      keyId,
+    });
+    if (error) throw toError(error);
+    return new Key(native);
   }
 
   /**
@@ -68,50 +112,30 @@ export class Key {
    */
   async sign(claims: object | string, options: SignOptions = {}): Promise<string> {
     const json = typeof claims === 'string' ? claims : JSON.stringify(claims);
-    const { algorithm = '', keyId = '', type = '' } = options;
-    const out: Out = [null];
-    await this.#call(
-      c.sign,
-      ...textArgs(algorithm),
-      ...textArgs(keyId),
-      ...textArgs(type),
-      ...textArgs(json),
-      out,
-    );
-    return takeText(out[0]);
+    const { algorithm, keyId, type } = options;
+    const sign = (native: NativeKey, call: number) => native.sign(call, json, algorithm, keyId, type);
+    return this.#run(sign, ({ text }) => text ?? '', options);
   }
 
   /** Signs bytes and returns the signature in the format of RFC 7518 section 3. */
-  async signBytes(input: Uint8Array, algorithm = ''): Promise<Uint8Array> {
-    const signature = new Uint8Array(1024);
-    const length: [number] = [0];
-    await this.#call(
-      c.signBytes,
-      ...textArgs(algorithm),
-      ...textArgs(input),
-      signature,
-      signature.length,
-      length,
-    );
-    return signature.slice(0, length[0]);
+  async signBytes(input: Uint8Array, options: AlgorithmOptions = {}): Promise<Uint8Array> {
+    const sign = (native: NativeKey, call: number) => native.signBytes(call, bytes(input), options.algorithm);
+    return this.#run(sign, payload, options);
   }
 
   /**
-   * Verifies a compact JWS and returns its payload, byte for byte. It uses the given algorithm or,
-   * if that is empty, the key's, but never the token's (RFC 8725). It doesn't check times or the
-   * audience.
+   * Verifies a compact JWS and returns its payload, byte for byte. It uses the given algorithm or
+   * the key's, but never the token's (RFC 8725). It doesn't check times or the audience. Rejects
+   * with a `VerificationError` if the signature is not valid.
    */
-  async verify(token: string, algorithm = ''): Promise<Uint8Array> {
-    const out: Out = [null];
-    await this.#call(c.verify, ...textArgs(algorithm), ...textArgs(token), out);
-    return takeBytes(out[0]);
+  async verify(token: string, options: AlgorithmOptions = {}): Promise<Uint8Array> {
+    const verify = (native: NativeKey, call: number) => native.verify(call, token, options.algorithm);
+    return this.#run(verify, payload, options);
   }
 
   /** Describes the key: type, size, fingerprints, algorithms, public JWK. */
-  async info(): Promise<KeyInfo> {
-    const out: Out = [null];
-    await this.#call(c.info, out);
-    return JSON.parse(takeText(out[0]));
+  async info(options: CallOptions = {}): Promise<KeyInfo> {
+    return this.#run((native, call) => native.info(call), keyInfo, options);
   }
 
   /** Wipes the key when no call uses it any more. */
@@ -123,7 +147,48 @@ export class Key {
     this.close();
   }
 
-  #call(fn: typeof c.info, ...args: Parameters<typeof call>[1][]): Promise<void> {
-    return this.#handle.use((pointer) => call(fn, pointer, ...args));
+  #run<T>(
+    begin: (native: NativeKey, call: number) => void,
+    read: (outcome: Outcome) => T,
+    options: CallOptions,
+  ): Promise<T> {
+    return this.#handle.use((native) => run((call) => begin(native, call), read, options));
   }
+}
+
+function bytes(data: string | Uint8Array): Buffer {
+  return typeof data === 'string'
+    ? Buffer.from(data)
+    : Buffer.from(data.buffer, data.byteOffset, data.length);
+}
+
+function nothing(): void {}
+
+function payload({ bytes }: Outcome): Uint8Array {
+  return bytes ?? new Uint8Array();
+}
+
+function keyInfo({ text }: Outcome): KeyInfo {
+  const json = JSON.parse(text ?? '{}');
+  const date = (seconds: number) => new Date(seconds * 1000);
+  return {
+    kind: json.kind,
+    type: json.type,
+    bits: json.bits,
+    curve: json.curve,
+    format: json.format,
+    encryption: json.encryption,
+    keyId: json.key_id,
+    spkiSha256: json.spki_sha256,
+    spkiSha256Base64: json.spki_sha256_base64,
+    jwkThumbprint: json.jwk_thumbprint,
+    algorithms: json.algorithms,
+    publicJwk: json.public_jwk,
+    certificates: json.certificates.map((one: Record<string, unknown>) => ({
+      x5t: one.x5t as string,
+      x5tS256: one['x5t#S256'] as string,
+      notBefore: date(one.not_before as number),
+      notAfter: date(one.not_after as number),
+    })),
+  };
 }

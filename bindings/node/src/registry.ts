@@ -1,16 +1,25 @@
 // The providers that clients can use: the built-in ones, and those that the program adds.
 
-import { call, callNow, takeText, textArgs } from './call.js';
-import * as callbacks from './callbacks.js';
-import { registry as c, type Out, type Pointer } from './functions.js';
+import { addon } from './addon.js';
+import { checkLevel, hold, type Log } from './callbacks.js';
 import { Handle } from './handle.js';
-import type { LogLevel } from './numbers.js';
+import { type CallOptions, host, run } from './host.js';
+import type { NativeRegistry } from './native.js';
+import type { GrantType, LogLevel } from './words.js';
 
 /** Describes a provider. */
 export interface ProviderInfo {
+  /** The setting `provider`. */
   id: string;
   name: string;
-  [member: string]: unknown;
+  /** The vendor's documentation. */
+  documentation: string;
+  /** The values of the setting `environment`. */
+  environments: string[];
+  /** The values of the setting `grant`. */
+  grants: GrantType[];
+  /** The vendor's own settings, `extra.NAME`, and what they are. */
+  extra: Record<string, unknown>;
 }
 
 /** Options of a {@link Registry}. */
@@ -19,73 +28,71 @@ export interface RegistryOptions {
    * Receives plugins' log messages, which are discarded by default. A loaded plugin keeps it until
    * the process ends.
    */
-  log?: callbacks.Log;
+  log?: Log;
   /** The most verbose level that is logged. Defaults to `info`. */
   logLevel?: LogLevel;
 }
 
 /** Holds the providers that clients can use: the built-in ones, and those that the program adds. */
 export class Registry {
-  readonly #handle: Handle;
-  /** The library requires exclusive access to change a registry, so calls run one after another. */
-  #before: Promise<unknown> = Promise.resolve();
-  readonly #log: callbacks.Callback<callbacks.Log> | undefined;
-  #hasPlugins = false;
+  readonly #handle: Handle<NativeRegistry>;
 
   constructor({ log, logLevel = 'info' }: RegistryOptions = {}) {
-    const level = callbacks.levelNumber(logLevel);
-    const out: Out = [null];
-    callNow(c.create, out);
-    this.#handle = new Handle(this, out[0], 'registry', c.free);
-    if (log) {
-      this.#log = new callbacks.Callback(log);
-      callNow(c.setLog, out[0], level, callbacks.log, this.#log.id, null);
-    }
+    const level = checkLevel(logLevel);
+    const native = new addon.NativeRegistry(host, log && { callback: hold(log), level });
+    this.#handle = new Handle(this, native, 'registry', () => {});
   }
 
   /** Adds a provider that a profile in TOML describes. The error names the line or the field. */
-  async addProfile(toml: string): Promise<void> {
-    await this.whileUnchanged((registry) => call(c.addProfile, registry, ...textArgs(toml)));
+  async addProfile(toml: string, options: CallOptions = {}): Promise<void> {
+    await this.#run(
+      (native, call) => native.addProfile(call, toml),
+      () => {},
+      options,
+    );
   }
 
   /**
    * Loads a plugin from its absolute path and adds its providers. A plugin is native code that runs
-   * with the full rights of the process, and is never unloaded. If `sha256` is not empty, the file
+   * with the full rights of the process, and is never unloaded. If there is a `sha256`, the file
    * must have this digest, in hex.
    */
-  async loadPlugin(path: string, sha256 = ''): Promise<void> {
-    // Also if this fails: the plugin may have been loaded, but have a provider that already exists.
-    this.#hasPlugins = true;
-    await this.whileUnchanged((registry) =>
-      call(c.loadPlugin, registry, ...textArgs(path), ...textArgs(sha256)),
+  async loadPlugin(path: string, options: CallOptions & { sha256?: string } = {}): Promise<void> {
+    await this.#run(
+      (native, call) => native.loadPlugin(call, path, options.sha256),
+      () => {},
+      options,
     );
   }
 
   /** Returns the registry's providers. */
-  async providers(): Promise<ProviderInfo[]> {
-    const out: Out = [null];
-    await this.whileUnchanged((registry) => call(c.providers, registry, out));
-    return JSON.parse(takeText(out[0]));
+  async providers(options: CallOptions = {}): Promise<ProviderInfo[]> {
+    return this.#run(
+      (native, call) => native.providers(call),
+      ({ text }) => JSON.parse(text ?? '[]'),
+      options,
+    );
   }
 
-  /** Runs a call after the earlier calls on this registry have ended. @internal */
-  whileUnchanged<T>(body: (registry: Pointer) => Promise<T>): Promise<T> {
-    const mine = this.#handle.use(async (pointer) => {
-      const before = this.#before;
-      const done = before.then(() => body(pointer));
-      this.#before = done.catch(() => {});
-      return done;
-    });
-    return mine;
+  /** @internal */
+  get native(): NativeRegistry {
+    return this.#handle.open();
   }
 
   /** Frees the registry when no call uses it any more. Its clients keep working. */
   close(): void {
     this.#handle.close();
-    if (!this.#hasPlugins) this.#log?.forget();
   }
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #run<T>(
+    begin: (native: NativeRegistry, call: number) => void,
+    read: Parameters<typeof run<T>>[1],
+    options: CallOptions,
+  ): Promise<T> {
+    return this.#handle.use((native) => run((call) => begin(native, call), read, options));
   }
 }

@@ -1,7 +1,6 @@
 // The settings of a connection. Their names are the same in every language.
 
-import { callNow, takeText } from './call.js';
-import { type Out, settings as settingsOf } from './functions.js';
+import { addon } from './addon.js';
 import type { KnownSettings, SettingValue } from './known-settings.js';
 
 /** The names of the settings that a vendor or an authorization request adds. */
@@ -28,7 +27,5 @@ export interface SettingInfo {
  * {@link Registry.providers}.
  */
 export function settings(): SettingInfo[] {
-  const out: Out = [null];
-  callNow(settingsOf, out);
-  return JSON.parse(takeText(out[0]));
+  return JSON.parse(addon.settings());
 }

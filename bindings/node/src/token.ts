@@ -1,9 +1,29 @@
-// An access token and its members.
+// An access token, and what adapters get it from.
 
 import { inspect } from 'node:util';
 
-import { token as c, type Pointer } from './functions.js';
-import { SOURCES, type Source } from './numbers.js';
+import type { CallOptions } from './host.js';
+import type { TokenFields } from './native.js';
+import type { Source } from './words.js';
+
+/** Options of a call for a token. */
+export interface TokenOptions extends CallOptions {
+  /**
+   * How long the token must still be valid, in milliseconds. Defaults to the setting
+   * `min_valid_s`.
+   */
+  minValidMs?: number | undefined;
+}
+
+/**
+ * Returns tokens: a `Client`, or a fake in a unit test. The adapters for HTTP libraries accept any.
+ */
+export interface TokenSource {
+  /** Returns a valid token. */
+  token(options?: TokenOptions): Promise<Token>;
+  /** Reports a token that an API rejected with 401, so that it isn't returned again. */
+  invalidate(token: Token, options?: CallOptions): Promise<void>;
+}
 
 /** An access token. It is immutable, and printing it shows no secret. */
 export class Token {
@@ -11,8 +31,7 @@ export class Token {
   readonly #authorization: string;
   /** The token type as the vendor sent it, nearly always `Bearer`. */
   readonly tokenType: string;
-  /** When the token expires, in seconds since 1970-01-01 UTC. null if the vendor doesn't say. */
-  readonly expiresAt: number | null;
+  readonly #expiresAtMs: number | null;
   /** The granted scopes, separated by spaces. null if the vendor doesn't say. */
   readonly scope: string | null;
   /** Where this call got the token from. */
@@ -21,14 +40,14 @@ export class Token {
   readonly extra: Readonly<Record<string, string>>;
 
   /** @internal */
-  constructor(fields: Fields) {
+  constructor(fields: TokenFields) {
     this.#accessToken = fields.accessToken;
     this.#authorization = fields.authorization;
     this.tokenType = fields.tokenType;
-    this.expiresAt = fields.expiresAt;
-    this.scope = fields.scope;
-    this.source = fields.source;
-    this.extra = fields.extra;
+    this.#expiresAtMs = fields.expiresAtMs ?? null;
+    this.scope = fields.scope ?? null;
+    this.source = fields.source as Source;
+    this.extra = Object.freeze(fields.extra);
     Object.freeze(this);
   }
 
@@ -45,8 +64,14 @@ export class Token {
     return this.#authorization;
   }
 
+  /** When the token expires. null if the vendor doesn't say. */
+  get expiresAt(): Date | null {
+    return this.#expiresAtMs === null ? null : new Date(this.#expiresAtMs);
+  }
+
   toString(): string {
-    return `Token(${this.source}, ${this.expiresAt === null ? 'no expiry' : `expires at ${this.expiresAt}`})`;
+    const { expiresAt } = this;
+    return `Token(${this.source}, ${expiresAt ? `expires at ${expiresAt.toISOString()}` : 'no expiry'})`;
   }
 
   toJSON(): object {
@@ -57,41 +82,4 @@ export class Token {
   [inspect.custom](): string {
     return this.toString();
   }
-}
-
-interface Fields {
-  accessToken: string;
-  authorization: string;
-  tokenType: string;
-  expiresAt: number | null;
-  scope: string | null;
-  source: Source;
-  extra: Readonly<Record<string, string>>;
-}
-
-/**
- * Returns the token of a handle and frees the handle. Returns `last` if that is the same cached
- * token.
- */
-export function takeToken(pointer: Pointer, last?: Token): Token {
-  try {
-    if (last?.source === 'cache' && c.value(pointer, null) === last.accessToken) return last;
-    return copyToken(pointer);
-  } finally {
-    c.free(pointer);
-  }
-}
-
-/** Copies the token of a borrowed handle. */
-export function copyToken(pointer: Pointer): Token {
-  const expiresAt = Number(c.expiresAt(pointer));
-  return new Token({
-    accessToken: c.value(pointer, null),
-    authorization: c.authorization(pointer, null),
-    tokenType: c.type(pointer, null),
-    expiresAt: expiresAt < 0 ? null : expiresAt,
-    scope: c.scope(pointer, null),
-    source: SOURCES[c.source(pointer)] ?? 'cache',
-    extra: Object.freeze(JSON.parse(c.extraJson(pointer, null) ?? '{}')),
-  });
 }

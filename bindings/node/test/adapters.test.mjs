@@ -1,4 +1,5 @@
-// Tests `withToken` with the cases in tests/adapters, which all languages run.
+// Tests the adapters for fetch, undici and axios with the cases in tests/adapters, which all
+// languages run.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -6,7 +7,11 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { after, before, beforeEach, test } from 'node:test';
 
+import axios from 'axios';
 import { Client, withToken } from 'countersign';
+import { withToken as withTokenForAxios } from 'countersign/axios';
+import { interceptor } from 'countersign/undici';
+import { Agent, interceptors, request } from 'undici';
 
 import { Sandbox } from './sandbox.mjs';
 import { listen } from './server.mjs';
@@ -41,53 +46,106 @@ beforeEach(async () => {
   arrived = [];
 });
 
-for (const { name, calls, responses: scripted, sent, status } of shared.cases) {
-  test(name, async () => {
-    const first = (await client.token()).authorization;
-    responses = [...scripted];
-    const statuses = [];
-    for (const call of calls) statuses.push((await send(call)).status);
-    const second = (await client.token()).authorization;
-    const named = (token) => ({ undefined: 'none', [second]: 'second', [first]: 'first' })[token] ?? token;
-    assert.deepEqual(
-      arrived.map(({ token, ...rest }) => ({ ...rest, token: named(token) })),
-      sent.map(({ to, path, token, body = '' }) => ({ to, path, body, token })),
-    );
-    assert.deepEqual(statuses, status);
-  });
+/** The adapters: each sends a call and returns the status of the response. */
+const adapters = {
+  fetch: async ({ url, method, headers, body, stream }) => {
+    const init = { method, headers, body: stream ? Readable.toWeb(stream) : body };
+    if (stream) init.duplex = 'half';
+    return (await withToken(client)(url, init)).status;
+  },
+  undici: async (call) => {
+    const origins = [servers.api.url, `http://localhost:${servers.api.port}`, new URL(call.url).origin];
+    return undici(call, interceptor(client, { origins }));
+  },
+  'undici, following redirects': async (call) => {
+    const origins = [servers.api.url];
+    return undici(call, interceptor(client, { origins }), interceptors.redirect({ maxRedirections: 5 }));
+  },
+  axios: async ({ url, method, headers, body, stream }) => {
+    const api = withTokenForAxios(client, axios.create({ validateStatus: null }));
+    return (await api.request({ url, method, headers, data: stream ?? body })).status;
+  },
+};
+
+async function undici({ url, method = 'GET', headers, body, stream }, ...compose) {
+  const dispatcher = new Agent().compose(...compose);
+  const response = await request(url, { method, headers, body: stream ?? body, dispatcher });
+  await response.body.dump();
+  await dispatcher.close();
+  return response.statusCode;
+}
+
+for (const adapter of Object.keys(adapters)) {
+  for (const { name, calls, responses: scripted, not_followed, ...followed } of shared.cases) {
+    const { sent, status } = (adapter === 'undici' && not_followed) || followed;
+    test(`${adapter}: ${name}`, async () => {
+      const first = (await client.token()).authorization;
+      responses = [...scripted];
+      const statuses = [];
+      for (const call of calls) statuses.push(await send(adapter, call));
+      const second = (await client.token()).authorization;
+      const named = (token) => ({ undefined: 'none', [second]: 'second', [first]: 'first' })[token] ?? token;
+      assert.deepEqual(
+        arrived.map(({ token, ...rest }) => ({ ...rest, token: named(token) })),
+        sent.map(({ to, path, token, body = '' }) => ({ to, path, body, token })),
+      );
+      assert.deepEqual(statuses, status);
+    });
+  }
+}
+
+for (const adapter of ['fetch', 'undici', 'axios']) {
+  for (const url of shared.clear_text.rejected) {
+    test(`${adapter}: no token is sent in clear text to ${url}`, async () => {
+      const rejection = { name: 'UsageError', kind: 'usage', message: /is not sent to/ };
+      await assert.rejects(send(adapter, { url }), rejection);
+      assert.equal(client.counts().minted, 0);
+    });
+  }
+
+  for (const url of shared.clear_text.sent) {
+    test(`${adapter}: a loopback address gets the token: ${url}`, async () => {
+      assert.equal(await send(adapter, { url }), 200);
+      assert.deepEqual(
+        arrived.map(({ token }) => token),
+        [(await client.token()).authorization],
+      );
+    });
+  }
 }
 
 for (const url of shared.clear_text.rejected) {
-  test(`no token is sent in clear text to ${url}`, async () => {
-    for (const input of [url, new URL(url), ...(url.includes('@') ? [] : [new Request(url)])]) {
-      await assert.rejects(withToken(client, () => assert.fail('sent'))(input), {
-        name: 'UnexpectedError',
-        kind: 'usage',
-        message: /is not sent to/,
-      });
+  test(`fetch: no token is sent in clear text to ${url} as a URL or a Request`, async () => {
+    for (const input of [new URL(url), ...(url.includes('@') ? [] : [new Request(url)])]) {
+      await assert.rejects(withToken(client, () => assert.fail('sent'))(input), { name: 'UsageError' });
     }
-    assert.equal(client.counts().minted, 0);
   });
 }
 
-for (const url of shared.clear_text.sent) {
-  test(`a loopback address gets the token: ${url}`, async () => {
-    assert.equal((await send({ url })).status, 200);
-    assert.deepEqual(
-      arrived.map(({ token }) => token),
-      [(await client.token()).authorization],
-    );
+test('undici: another origin gets no token', async () => {
+  const dispatcher = new Agent().compose(interceptor(client, { origins: [servers.api.url] }));
+  await (await request(`${servers.other.url}/a`, { dispatcher })).body.dump();
+  await dispatcher.close();
+  assert.deepEqual(
+    arrived.map(({ token }) => token),
+    [undefined],
+  );
+  assert.equal(client.counts().minted, 0);
+});
+
+for (const adapter of Object.keys(adapters)) {
+  test(`${adapter}: an error of the token goes to the caller`, async () => {
+    client.close();
+    await assert.rejects(send(adapter, { url: '{api}/a' }), { code: 'CLOSED' });
+    assert.deepEqual(arrived, []);
   });
 }
 
-function send({ url, body, stream, authorization }) {
-  const init = { headers: authorization ? { authorization } : {} };
-  if (body !== undefined) {
-    init.method = 'POST';
-    init.body = stream ? Readable.toWeb(Readable.from([Buffer.from(body)])) : body;
-    if (stream) init.duplex = 'half';
-  }
-  return withToken(client)(filled(url), init);
+function send(adapter, { url, body, stream, authorization }) {
+  const headers = authorization ? { authorization } : {};
+  const method = body === undefined ? 'GET' : 'POST';
+  const sent = stream ? { stream: Readable.from([Buffer.from(body)]) } : { body };
+  return adapters[adapter]({ url: filled(url), method, headers, ...sent });
 }
 
 function filled(text) {

@@ -62,17 +62,31 @@ test('a process that frees its clients before it exits writes a CPU profile', ()
   }
 });
 
-test('a process that exits during callbacks writes coverage', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'countersign-coverage-'));
-  try {
-    const args = [join(programs, 'exits.mjs'), sandbox.connections, 'exit'];
-    const env = { ...process.env, NODE_V8_COVERAGE: folder };
-    const run = spawnSync(process.execPath, args, { timeout: 60_000, env });
-    assert.equal(run.status, 7, run.stderr.toString());
-    assert.equal(readdirSync(folder).length, 1);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+for (const how of ['exit', 'throw']) {
+  test(`a process that ends during callbacks writes coverage and a CPU profile: ${how}`, () => {
+    const folder = mkdtempSync(join(tmpdir(), 'countersign-profiles-'));
+    try {
+      const program = [join(programs, 'exits.mjs'), sandbox.connections, how];
+      const args = ['--cpu-prof', `--cpu-prof-dir=${join(folder, 'profiles')}`, ...program];
+      const env = { ...process.env, NODE_V8_COVERAGE: join(folder, 'coverage') };
+      const run = spawnSync(process.execPath, args, { timeout: 60_000, env });
+      assert.equal(run.status, how === 'exit' ? 7 : 1, run.stderr.toString());
+      assert.equal(readdirSync(join(folder, 'coverage')).length, 1);
+      assert.equal(readdirSync(join(folder, 'profiles')).length, 1);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+}
+
+test('a worker can be terminated during callbacks', async () => {
+  const args = { argv: [sandbox.connections, 'never'] };
+  const workers = Array.from({ length: 3 }, () => new Worker(join(programs, 'exits.mjs'), args));
+  await Promise.all(workers.map((worker) => once(worker, 'message')));
+  await Promise.all(workers.map((worker) => worker.terminate()));
+  const other = new Worker(join(programs, 'worker.mjs'), { workerData: sandbox.connections });
+  assert.deepEqual(await once(other, 'message'), ['minted']);
+  assert.deepEqual(await once(other, 'exit'), [0]);
 });
 
 test('a worker ends when its clients are closed', async () => {

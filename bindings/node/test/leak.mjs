@@ -4,6 +4,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 
 import { Client, Key, Login } from 'countersign';
+import { TestClock } from 'countersign/testing';
 
 import { callbacksHeld } from '../dist/callbacks.js';
 import { Sandbox, until } from './sandbox.mjs';
@@ -21,7 +22,7 @@ try {
   const callbacks = {
     log: () => {},
     onChange: () => {},
-    clock: () => ({ unixMs: Date.now(), bootMs: performance.now() }),
+    clock: new TestClock(),
   };
 
   await measured('keys, and clients that fail', ROUNDS, WARM_UP, async (round) => {
@@ -32,7 +33,7 @@ try {
     if (round % 2) key.close();
     const client = await Client.create(settings, callbacks);
     await client.token().catch(() => {});
-    if (round % 10 === 0) Login.restore((await client.startLogin()).save()).close();
+    if (round % 10 === 0) Login.restore((await client.startLogin()).save());
     if (round % 2) client.close();
   });
 

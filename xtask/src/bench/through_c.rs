@@ -25,7 +25,7 @@ const ANCHORS: &[(&str, &str)] = &[
         "python",
         "cffi: call 74, borrowed pointer to str 335; ctypes: call 63, str 240",
     ),
-    ("node", "koffi: call 39, borrowed pointer to string 102"),
+    ("node", "no anchor for Node-API"),
     ("java", "no anchor for JNA"),
 ];
 

@@ -106,7 +106,11 @@ pub(crate) fn plugin() -> Result<Model, String> {
 
 /// Returns the variants of one of core's enums for errors, without numbers.
 pub(crate) fn core_variants(name: &str) -> Result<Vec<Value>, String> {
-    let path = "crates/core/src/error/kind.rs";
+    variants("crates/core/src/error/kind.rs", name)
+}
+
+/// Returns the variants of another crate's enum, without numbers.
+pub(crate) fn variants(path: &str, name: &str) -> Result<Vec<Value>, String> {
     let file = parse(&root().join(path))?;
     let mut enums = file.items.iter().filter_map(|item| match item {
         Item::Enum(item) if item.ident == name => Some(item),
@@ -293,14 +297,6 @@ impl Type {
                 *self = Self::Enum(std::mem::take(name));
             }
             _ => {}
-        }
-    }
-
-    /// Returns the type that a pointer points to.
-    pub(crate) fn target(&self) -> Option<&Self> {
-        match self {
-            Self::Pointer { to, .. } => Some(to),
-            _ => None,
         }
     }
 

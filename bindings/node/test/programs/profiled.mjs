@@ -2,6 +2,7 @@
 // process.exit.
 
 import { Client } from 'countersign';
+import { TestClock } from 'countersign/testing';
 
 const [path, how] = process.argv.slice(2);
 const client = await Client.load('docusign-jwt', {
@@ -9,7 +10,7 @@ const client = await Client.load('docusign-jwt', {
   settings: { store: 'memory' },
   log: () => {},
   onChange: () => {},
-  clock: () => ({ unixMs: Date.now(), bootMs: performance.now() }),
+  clock: new TestClock(),
 });
 await client.token();
 globalThis.kept = client;

@@ -5,6 +5,7 @@ import { createPrivateKey, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 import { Client, Registry } from 'countersign';
+import { TestClock } from 'countersign/testing';
 
 import { checkMembers, expectError } from './expect.mjs';
 import { steps } from './steps.mjs';
@@ -35,8 +36,9 @@ export class Run {
     this.scenario = this.filled(scenario);
     checkMembers('the scenario', this.scenario, MEMBERS);
     assert.equal(this.scenario.name, name);
-    /** How far the clock callback is ahead, in seconds. */
+    /** How far the clock is ahead, in seconds. */
     this.offsetS = 0;
+    this.clock = new TestClock();
     /** Counts the listener's calls. */
     this.heard = { obtained: 0, rotated: 0, forgotten: 0 };
     /** The named tokens. */
@@ -97,12 +99,7 @@ export class Run {
   /** @private */
   clientWith(options) {
     const { connection, settings = {}, clock, signer, listener } = this.scenario;
-    if (clock) {
-      options.clock = () => ({
-        unixMs: Date.now() + this.offsetS * 1000,
-        bootMs: performance.now() + this.offsetS * 1000,
-      });
-    }
+    if (clock) options.clock = this.clock;
     if (listener) options.onChange = (change) => this.hear(change);
     const over = { store: 'memory', ...settings };
     if (signer) options.signer = this.signer();

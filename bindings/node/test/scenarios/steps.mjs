@@ -9,7 +9,7 @@ import { checkExtra, checkMembers, checkToken, expectError, expectToken } from '
 
 export const steps = {
   token: step(['min_valid_s', 'as'], (run, step) => {
-    const options = step.min_valid_s === undefined ? {} : { minValid: step.min_valid_s };
+    const options = step.min_valid_s === undefined ? {} : { minValidMs: 1000 * step.min_valid_s };
     return expectToken(run, step, () => run.client.token(options));
   }),
 
@@ -40,7 +40,7 @@ export const steps = {
     }),
   ),
 
-  drain: step([], (run) => run.client.drain(10)),
+  drain: step([], (run) => run.client.drain({ timeoutMs: 10_000 })),
 
   counts: step([], (run, step) =>
     expectResult(step, ['hits', 'adopted', 'minted', 'refreshed', 'waits', 'failures'], async (expected) => {
@@ -51,6 +51,7 @@ export const steps = {
 
   advance: step(['s'], async (run, step) => {
     run.offsetS += step.s;
+    run.clock.advance(1000 * step.s);
     await run.sandbox.post('/_sandbox/clock', { offset_s: run.offsetS });
   }),
 
@@ -122,8 +123,8 @@ export const steps = {
     const task = async (number) => {
       for (let calls = 0; ; calls++) {
         try {
-          // Every other task passes minValid, which makes another call of the library.
-          await client.token(number % 2 ? { minValid: number } : {});
+          // Every other task passes minValidMs, which makes another call of the library.
+          await client.token(number % 2 ? { minValidMs: 1000 * number } : {});
         } catch (error) {
           return error;
         }

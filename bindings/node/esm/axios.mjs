@@ -1,0 +1,3 @@
+import module from '../dist/axios.js';
+
+export const { withToken } = module;

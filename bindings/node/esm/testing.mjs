@@ -1,0 +1,3 @@
+import module from '../dist/testing.js';
+
+export const { Sandbox, staticSource, TestClock } = module;

@@ -1,0 +1,3 @@
+import module from '../dist/undici.js';
+
+export const { interceptor } = module;
