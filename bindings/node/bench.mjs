@@ -29,7 +29,7 @@ try {
   await measure('cached token object, for a given time', 200_000, async (calls) => {
     for (let i = 0; i < calls; i++) await client.token({ minValidMs: 1000 });
   });
-  client.close();
+  await client.close();
 } finally {
   await sandbox.stop();
 }

@@ -39,4 +39,4 @@ console.log(`${user.name} of ${account.accountName}, at ${api.getBasePath()}`);
 // Now use new docusign.EnvelopesApi(api), and once(() =>
 // envelopes.listStatusChanges(account.accountId, ...)).
 
-client.close();
+await client.close();

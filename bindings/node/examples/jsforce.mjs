@@ -26,4 +26,4 @@ const connection = new jsforce.Connection({
 const user = await connection.request(`${token.extra.instance_url}/services/oauth2/userinfo`);
 console.log(`${user.preferred_username} of ${user.organization_id}`);
 
-client.close();
+await client.close();

@@ -3,8 +3,8 @@
 import { addon } from './addon.js';
 import { type ChangeListener, checkLevel, hold, type Log, type Open, type Signer } from './callbacks.js';
 import { debugLog, observe } from './diagnostics.js';
-import { CountersignError, toError, usageError } from './error.js';
-import { Handle } from './handle.js';
+import { type CountersignError, toError, usageError } from './error.js';
+import { type Failure, Handle, warn } from './handle.js';
 import {
   type Call,
   type CallOptions,
@@ -91,6 +91,12 @@ export interface Forgotten {
   reason: CountersignError | null;
 }
 
+/**
+ * The user that a token is for, and the API's URL: what the vendor sent, with its own names, such
+ * as `user_id`, `account_id`, `base_uri` or `instance_url`.
+ */
+export type Identity = Readonly<Record<string, string | undefined>>;
+
 /** An entry in a grant's history: who refreshed it, when, and the result. It contains no tokens. */
 export interface Event {
   at: Date;
@@ -140,7 +146,7 @@ interface Asked extends Call<Token> {
  * ```js
  * const client = await Client.load('docusign');
  * const response = await fetch(url, { headers: { authorization: (await client.token()).authorization } });
- * client.close();
+ * await client.close();
  * ```
  */
 export class Client implements TokenSource {
@@ -255,8 +261,8 @@ export class Client implements TokenSource {
    * Returns the user that the token is for and the API's URL: the members of the token response,
    * and the vendor's userinfo, which is requested once and stored.
    */
-  async identity(options: CallOptions = {}): Promise<Record<string, string>> {
-    return this.#run((native, call) => native.identity(call), jsonOf<Record<string, string>>, options);
+  async identity(options: CallOptions = {}): Promise<Identity> {
+    return this.#run((native, call) => native.identity(call), jsonOf<Identity>, options);
   }
 
   /**
@@ -355,20 +361,27 @@ export class Client implements TokenSource {
     await this.#run((native, call) => native.drain(call, limit), nothing, { signal });
   }
 
-  /** Closes the client. Calls in progress end normally, later calls reject. */
-  close(): void {
-    this.#handle.close();
+  /**
+   * Closes the client. Later calls reject, calls in progress end normally. Resolves when the client
+   * is freed: after calls in progress, and after a request that was sent, for which it waits at most
+   * 35 s, so that its result is stored. Rejects with the store's error if a new token could not be
+   * stored and is lost; the client is closed nevertheless.
+   */
+  async close(): Promise<void> {
+    const first = this.#handle.close();
     this.#last = undefined;
+    const failure = await this.#handle.freed;
+    if (first && failure) throw failure;
   }
 
+  /** Closes the client, like {@link close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Closes the client without waiting. A token that is lost becomes a warning of the process. */
   [Symbol.dispose](): void {
-    this.close();
-  }
-
-  /** Closes the client, and resolves when calls in progress have ended and the client is freed. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.close();
-    await this.#handle.freed;
+    this.close().catch(warn);
   }
 
   /** Asks the library, or shares the same call in progress. */
@@ -469,15 +482,18 @@ export class Client implements TokenSource {
 
 let nextClient = 1;
 
-/** Waits for a request that has no caller any more, so that its result is stored, and frees. */
-async function freeClient(native: NativeClient): Promise<void> {
-  try {
-    await run((call) => native.drain(call, DRAIN_MS), nothing);
-  } catch (error) {
-    const busy = error instanceof CountersignError && error.kind === 'busy';
-    if (!busy) process.emitWarning(error instanceof Error ? error : String(error));
-  }
+/**
+ * Waits for a request that has no caller any more, so that its result is stored, and frees. Returns
+ * the store's error if a new token could not be stored.
+ */
+async function freeClient(native: NativeClient): Promise<Failure> {
+  const drained = run((call) => native.drain(call, DRAIN_MS), nothing);
+  // Busy: the request is still in flight.
+  const failure = await drained.catch((error: CountersignError) =>
+    error.kind === 'busy' ? undefined : error,
+  );
   await run((call) => native.free(call), nothing);
+  return failure ?? undefined;
 }
 
 function settingFields(settings: Settings): SettingFields[] {

@@ -7,21 +7,24 @@ import { closedError } from './error.js';
 export class Handle<N extends object> {
   readonly #native: N;
   readonly #what: string;
-  readonly #free: (native: N) => void | Promise<void>;
+  readonly #free: (native: N) => Failure | Promise<Failure>;
   #uses = 0;
   #closed = false;
-  #resolve = () => {};
-  /** Resolves when the object is freed: after {@link close}, when calls in progress have ended. */
-  readonly freed = new Promise<void>((resolve) => {
+  #resolve: (failure: Failure | Promise<Failure>) => void = () => {};
+  /**
+   * Resolves when the object is freed: after {@link close}, when calls in progress have ended. The
+   * value is what `free` returned.
+   */
+  readonly freed = new Promise<Failure>((resolve) => {
     this.#resolve = resolve;
   });
 
   /**
    * @param owner  the object that the program holds. When it is collected, the handle is closed.
    * @param what   the object's name, for errors after it was closed.
-   * @param free   frees the object. It must not throw.
+   * @param free   frees the object, and returns what was lost with it. It must not throw.
    */
-  constructor(owner: object, native: N, what: string, free: (native: N) => void | Promise<void>) {
+  constructor(owner: object, native: N, what: string, free: (native: N) => Failure | Promise<Failure>) {
     this.#native = native;
     this.#what = what;
     this.#free = free;
@@ -50,18 +53,33 @@ export class Handle<N extends object> {
     return this.#closed;
   }
 
-  /** Closes the handle: later calls fail, and the object is freed when the last call has ended. */
-  close(): void {
-    if (this.#closed) return;
+  /**
+   * Closes the handle: later calls fail, and the object is freed when the last call has ended.
+   * Returns whether the handle was open.
+   */
+  close(): boolean {
+    if (this.#closed) return false;
     this.#closed = true;
     collected.unregister(this);
     this.#freeIfIdle();
+    return true;
   }
 
   #freeIfIdle(): void {
     if (!this.#closed || this.#uses > 0) return;
-    void Promise.resolve(this.#free(this.#native)).then(this.#resolve);
+    this.#resolve(this.#free(this.#native));
   }
 }
 
-const collected = new FinalizationRegistry((handle: Handle<object>) => handle.close());
+/** Why something was lost with an object that was freed. */
+export type Failure = Error | undefined;
+
+/** Emits a failure that no caller waits for as a warning of the process. */
+export function warn(failure: Failure): void {
+  if (failure) process.emitWarning(failure);
+}
+
+const collected = new FinalizationRegistry((handle: Handle<object>) => {
+  handle.close();
+  void handle.freed.then(warn);
+});

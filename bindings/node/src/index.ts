@@ -10,6 +10,7 @@ export {
   type Event,
   type ForgetOptions,
   type Forgotten,
+  type Identity,
   type LoadOptions,
   type LoginOptions,
   type StartLoginOptions,

@@ -68,7 +68,7 @@ export class Key {
   readonly #handle: Handle<NativeKey>;
 
   private constructor(native: NativeKey) {
-    this.#handle = new Handle(this, native, 'key', (freed) => freed.free());
+    this.#handle = new Handle(this, native, 'key', (freed) => void freed.free());
   }
 
   /**

@@ -40,7 +40,7 @@ export class Registry {
   constructor({ log, logLevel = 'info' }: RegistryOptions = {}) {
     const level = checkLevel(logLevel);
     const native = new addon.NativeRegistry(host, log && { callback: hold(log), level });
-    this.#handle = new Handle(this, native, 'registry', () => {});
+    this.#handle = new Handle(this, native, 'registry', () => undefined);
   }
 
   /** Adds a provider that a profile in TOML describes. The error names the line or the field. */

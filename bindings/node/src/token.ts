@@ -37,7 +37,7 @@ export class Token {
   /** Where this call got the token from. */
   readonly source: Source;
   /** The vendor's additional members, such as `instance_url`. */
-  readonly extra: Readonly<Record<string, string>>;
+  readonly extra: Readonly<Record<string, string | undefined>>;
 
   /** @internal */
   constructor(fields: TokenFields) {

@@ -31,7 +31,7 @@ before(async () => {
   for (const name of ['api', 'other']) servers[name] = await start(name);
 });
 after(async () => {
-  client.close();
+  await client.close();
   await sandbox.stop();
   for (const server of Object.values(servers)) {
     server.closeAllConnections();
@@ -40,7 +40,7 @@ after(async () => {
 });
 beforeEach(async () => {
   await sandbox.reset();
-  client?.close();
+  await client?.close();
   client = await Client.load('docusign-jwt', { path: sandbox.connections, settings: { store: 'memory' } });
   responses = [];
   arrived = [];
@@ -135,7 +135,7 @@ test('undici: another origin gets no token', async () => {
 
 for (const adapter of Object.keys(adapters)) {
   test(`${adapter}: an error of the token goes to the caller`, async () => {
-    client.close();
+    await client.close();
     await assert.rejects(send(adapter, { url: '{api}/a' }), { code: 'CLOSED' });
     assert.deepEqual(arrived, []);
   });

@@ -323,7 +323,7 @@ test('a drained client starts no request', async () => {
   assert.equal((await client.token()).accessToken, accessToken);
   await client.invalidate(accessToken);
   await assert.rejects(client.token(), { name: 'RetryError', code: 'BUSY' });
-  await client[Symbol.asyncDispose]();
+  await client.close();
   await assert.rejects(client.token(), { code: 'CLOSED' });
 });
 
@@ -338,7 +338,7 @@ test('only force forgets a grant that was not revoked', async () => {
   assert.equal((await client.forget({ force: true })).revocation, 'failed');
   assert.equal((await client.forget()).revocation, 'nothing_held');
   assert.equal((await client.token()).source, 'minted');
-  client.close();
+  await client.close();
 });
 
 test('a closed client rejects, and calls in progress end', async () => {
@@ -346,8 +346,7 @@ test('a closed client rejects, and calls in progress end', async () => {
   await slow(2);
   const asked = client.token();
   await until(async () => (await sandbox.log()).length > 0, 10, 'the request');
-  client.close();
-  client.close();
+  const closing = [client.close(), client.close()];
   for (const late of ['token', 'refresh', 'identity', 'events', 'forget', 'accessToken']) {
     const closed = { name: 'UsageError', code: 'CLOSED', kind: 'usage', retryable: false };
     await assert.rejects(client[late](), closed, late);
@@ -355,6 +354,7 @@ test('a closed client rejects, and calls in progress end', async () => {
   assert.throws(() => client.peek(), UnexpectedError);
   assert.throws(() => client.counts(), { code: 'CLOSED' });
   assert.ok((await asked).accessToken);
+  await Promise.all(closing);
 });
 
 test('an unreachable client is freed, with its callbacks', async () => {
@@ -449,7 +449,7 @@ test('refreshTokenExpiresAt', async () => {
   await client.token();
   const end = await client.refreshTokenExpiresAt();
   assert.ok(Math.abs(end - Date.now() - 5_000_000) < 60_000, `${end}`);
-  client.close();
+  await client.close();
 });
 
 test('consentUrl', async () => {

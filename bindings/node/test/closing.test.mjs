@@ -67,35 +67,27 @@ async function assertStored() {
   const client = await Client.create(settings, { name: 'held' });
   assert.equal((await client.token()).accessToken, 'rotated');
   assert.equal(requests, 1);
-  await client[Symbol.asyncDispose]();
+  await client.close();
 }
 
 /** Returns whether a promise is still pending after a while. */
 const isPending = (promise) => Promise.race([promise.then(() => false), pause(PREMATURE_MS, true)]);
 
-test('disposing of a client waits for a refresh that was sent', async () => {
-  const client = await Client.create(settings, { name: 'held' });
-  const asked = client.token();
-  await arrived;
-  const closed = client[Symbol.asyncDispose]();
-  assert.ok(await isPending(closed), 'the client was closed before the response arrived');
-  release();
-  await closed;
-  assert.equal((await asked).accessToken, 'rotated');
-  await assertStored();
-});
-
-test('disposing of a client retries storing a token after a failure', async (t) => {
+/** Puts a file in the place of the fallback store's folder. */
+function blockFallbackStore(t) {
   const { XDG_STATE_HOME } = process.env;
   t.after(() => {
     if (XDG_STATE_HOME === undefined) delete process.env.XDG_STATE_HOME;
     else process.env.XDG_STATE_HOME = XDG_STATE_HOME;
   });
-  // A file in the place of the fallback store's folder.
   const state = join(folder, 'state', 'countersign');
   mkdirSync(state, { recursive: true, mode: 0o700 });
   writeFileSync(join(state, 'fallback'), '');
   process.env.XDG_STATE_HOME = join(folder, 'state');
+}
+
+/** Returns a client whose new token could not be stored, and a function that restores the store. */
+async function withUnstoredToken() {
   const client = await Client.create(settings, { name: 'held' });
   const asked = client.token();
   await arrived;
@@ -104,10 +96,47 @@ test('disposing of a client retries storing a token after a failure', async (t) 
   writeFileSync(tokens, '');
   release();
   await assert.rejects(asked, { code: 'STORE' });
-  rmSync(tokens);
-  renameSync(away, tokens);
-  await client[Symbol.asyncDispose]();
+  const restore = () => {
+    rmSync(tokens);
+    renameSync(away, tokens);
+  };
+  return { client, restore };
+}
+
+test('close waits for a refresh that was sent', async () => {
+  const client = await Client.create(settings, { name: 'held' });
+  const asked = client.token();
+  await arrived;
+  const closed = client.close();
+  assert.ok(await isPending(closed), 'the client was closed before the response arrived');
+  release();
+  await closed;
+  assert.equal((await asked).accessToken, 'rotated');
   await assertStored();
+});
+
+test('close retries storing a token after a failure', async (t) => {
+  blockFallbackStore(t);
+  const { client, restore } = await withUnstoredToken();
+  restore();
+  await client.close();
+  await assertStored();
+});
+
+test('close rejects if a new token is not stored', async (t) => {
+  blockFallbackStore(t);
+  const { client } = await withUnstoredToken();
+  await assert.rejects(client.close(), { name: 'FixConfigurationError', code: 'STORE' });
+  await assert.rejects(client.token(), { code: 'CLOSED' });
+  await client.close();
+});
+
+test('disposing without waiting warns if a new token is not stored', async (t) => {
+  blockFallbackStore(t);
+  const { client } = await withUnstoredToken();
+  const warned = once(process, 'warning');
+  client[Symbol.dispose]();
+  assert.equal((await warned)[0].code, 'STORE');
 });
 
 test('process.exit waits for a refresh that was sent', async () => {

@@ -1,4 +1,5 @@
-// Disposes of objects at the end of a test, like `using`, which not all supported versions have.
+// Disposes of objects at the end of a test, like `await using`, which not all supported versions
+// have.
 
 import { afterEach } from 'node:test';
 
@@ -10,6 +11,7 @@ export function disposed(object) {
   return object;
 }
 
-afterEach(() => {
-  for (const object of open.splice(0)) object[Symbol.dispose]();
+afterEach(async () => {
+  for (const object of open.splice(0))
+    await (object[Symbol.asyncDispose] ?? object[Symbol.dispose]).call(object);
 });

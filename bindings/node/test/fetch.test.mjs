@@ -32,7 +32,7 @@ after(async () => {
 });
 beforeEach(async () => {
   await sandbox.reset();
-  client?.close();
+  await client?.close();
   client = await Client.load('docusign-jwt', { path: sandbox.connections, settings: { store: 'memory' } });
   requests = [];
   responses = [];

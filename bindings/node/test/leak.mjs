@@ -10,7 +10,7 @@ import { callbacksHeld } from '../dist/callbacks.js';
 import { Sandbox, until } from './sandbox.mjs';
 
 const ROUNDS = 10_000;
-const WARM_UP = 2_000;
+const WARM_UP = 4_000;
 const ALLOWED_MIB = 4;
 
 if (!globalThis.gc) throw new Error('run node with --expose-gc');
@@ -34,13 +34,13 @@ try {
     const client = await Client.create(settings, callbacks);
     await client.token().catch(() => {});
     if (round % 10 === 0) Login.restore((await client.startLogin()).save());
-    if (round % 2) client.close();
+    if (round % 2) await client.close();
   });
 
   const asking = { ...sandbox.settings('boldsign-cc'), store: 'memory' };
   const client = await Client.create(asking, callbacks);
   await measured('tokens', 600, 300, () => client.refresh());
-  client.close();
+  await client.close();
 } finally {
   await sandbox.stop();
 }

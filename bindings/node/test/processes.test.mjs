@@ -51,7 +51,7 @@ for (const [how, start] of [
     const ended = once(child, 'exit');
     send('end');
     assert.equal((await ended)[0], 0);
-    client.close();
+    await client.close();
   });
 }
 
@@ -66,5 +66,5 @@ test('a program inherits no descriptor', { skip: !existsSync('/proc/self/fd') },
   assert.equal((await client.refresh()).source, 'minted');
   idle.stdin.end();
   await once(idle, 'exit');
-  client.close();
+  await client.close();
 });

@@ -15,7 +15,7 @@ parent.on('message', async (word) => {
   }
   const client = await Client.load('boldsign-cc', { path, settings: { store } });
   const reported = [(await client.token()).source, (await client.refresh()).source];
-  client.close();
+  await client.close();
   if (parentPort) parentPort.postMessage(reported);
   else process.send(reported);
 });

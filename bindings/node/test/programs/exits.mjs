@@ -33,7 +33,7 @@ for (let i = 0; i < 8; i++) refreshing();
 process.on('exit', () => console.log('the other listeners of exit are heard'));
 setTimeout(async () => {
   if (how === 'never') return;
-  if (how === 'freed') await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()));
+  if (how === 'freed') await Promise.all(clients.map((client) => client.close()));
   if (how !== 'throw') process.exit(7);
   throw new Error('uncaught');
 }, 500);

@@ -12,4 +12,4 @@ const client = await Client.load('docusign-jwt', {
   onChange: () => {},
 });
 parentPort.postMessage((await client.token()).source);
-client.close();
+await client.close();

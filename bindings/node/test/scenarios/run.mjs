@@ -78,7 +78,7 @@ export class Run {
         }
       }
     } finally {
-      this.client.close();
+      await this.client.close();
     }
   }
 

@@ -58,7 +58,7 @@ export const steps = {
   sandbox: step(['post', 'body'], (run, step) => run.sandbox.post(step.post, step.body)),
 
   reopen: step([], async (run) => {
-    run.client.close();
+    await run.client.close();
     run.client = await run.newClient();
   }),
 
@@ -134,13 +134,14 @@ export const steps = {
     };
     const tasks = Array.from({ length: step.count }, (_, number) => task(number));
     await until(() => gotOne === step.count, 60, 'a token for each');
-    client.close();
+    const closed = client.close();
     const late = new Promise((_, reject) => {
       setTimeout(() => reject(new Error('not all calls ended')), 60_000).unref();
     });
     const errors = await Promise.race([Promise.all(tasks), late]);
     errors.push(await client.token().catch((error) => error));
     for (const error of errors) assert.equal(error.code, 'CLOSED', error);
+    await closed;
   }),
 
   collect: step(['rounds'], async (run, step) => {

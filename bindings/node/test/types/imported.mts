@@ -63,6 +63,9 @@ export async function use(signal: AbortSignal): Promise<string | undefined> {
     ];
     token.source satisfies 'minted' | 'refreshed' | 'cache' | 'store';
     token.extra.instance_url satisfies string | undefined;
+    // @ts-expect-error: the vendor may not send it
+    token.extra.instance_url satisfies string;
+    (await client.identity()).base_uri satisfies string | undefined;
     // @ts-expect-error: tokens do not change
     token.scope = parts[0];
   } catch (error) {
@@ -91,12 +94,13 @@ export async function use(signal: AbortSignal): Promise<string | undefined> {
     withTokenForAxios(source, axios.create());
     new Agent().compose(interceptor(source, { origins: ['https://api.example'] }));
   }
-  await client[Symbol.asyncDispose]();
+  await client.close();
   return client.peek() ?? (await client.accessToken()) + signed + counts.hits + response.status;
 }
 
-async function using(resource: Disposable): Promise<void> {
-  using _ = resource;
+async function using(resource: Client): Promise<void> {
+  await using _ = resource;
+  using _other = resource;
 }
 
 export const unused = [misspelt, noGrant, noSecret];
