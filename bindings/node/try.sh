@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the tarball, and the addon's beside it, into an empty project, and runs the README's
-# example with the sandbox: try.sh TARBALL
+# Installs the tarball, and the addon's beside it, in an empty folder as the README says, and runs
+# the README's program with the sandbox: try.sh TARBALL
 set -euo pipefail
 tarball="$(realpath "${1:?the tarball}")"
 readme="$(cd "$(dirname "$0")" && pwd)/README.md"
@@ -30,14 +30,18 @@ for _ in $(seq 300); do
 done
 
 cd app
-npm init -y >/dev/null
-npm install --no-audit --no-fund --loglevel=error "$tarball" "${tarball%/*}"/countersign-*-*-*.tgz
+mkdir -p DIR/packages
+cp "$tarball" "${tarball%/*}"/countersign-*-*-*.tgz DIR/packages
+install="$(sed -n '/^```sh$/,/^```$/s/^npm install /npm install --no-audit --no-fund --loglevel=error /p' "$readme")"
+[ -n "$install" ]
+eval "$install"
 # The first block of JavaScript in the README, whose connection is `docusign-jwt`.
-awk '/^```js$/ && !done {on=1; next} /^```$/ {if (on) done=1; on=0} on' "$readme" >example.mjs
+API="$(node -p 'JSON.parse(require("fs").readFileSync("../ready.json")).url')"
+awk '/^```js$/ && !done {on=1; next} /^```$/ {if (on) done=1; on=0} on' "$readme" |
+  sed "s#https://account-d.docusign.com#$API#" >example.mjs
 COUNTERSIGN_CONFIG="$(node -p 'JSON.parse(require("fs").readFileSync("../ready.json")).connections')"
 NODE_EXTRA_CA_CERTS="$(node -p 'JSON.parse(require("fs").readFileSync("../ready.json")).ca_file')"
-API="$(node -p 'JSON.parse(require("fs").readFileSync("../ready.json")).url')"
-export COUNTERSIGN_CONFIG NODE_EXTRA_CA_CERTS API
+export COUNTERSIGN_CONFIG NODE_EXTRA_CA_CERTS
 node example.mjs | tee out.txt
 grep -q '^200 ' out.txt
 node -e 'require("countersign").settings()'

@@ -1,12 +1,9 @@
-// The module countersign/testing, the README's program, monitoring, and calls that end early.
+// The module countersign/testing, monitoring, and calls that end early.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
-import { promisify } from 'node:util';
 
 import { withToken } from 'countersign';
 import { Sandbox, staticSource } from 'countersign/testing';
@@ -14,34 +11,12 @@ import { Sandbox, staticSource } from 'countersign/testing';
 import { disposed } from './disposed.mjs';
 import { until } from './sandbox.mjs';
 
-const run = promisify(execFile);
-
 let sandbox;
 before(async () => {
   sandbox = await Sandbox.start();
 });
 after(() => sandbox.stop());
 beforeEach(() => sandbox.reset());
-
-/** Returns the first block of JavaScript in the README. */
-function readmeProgram() {
-  const readme = readFileSync(join(import.meta.dirname, '..', 'README.md'), 'utf8');
-  return /^```js\n(.*?)^```$/ms.exec(readme)[1];
-}
-
-test("the README's program has at most ten lines, and runs", async () => {
-  const program = readmeProgram();
-  assert.ok(program.trim().split('\n').length <= 10, program);
-  const env = {
-    ...process.env,
-    NODE_EXTRA_CA_CERTS: sandbox.caFile,
-    COUNTERSIGN_CONFIG: sandbox.connections,
-    API: sandbox.url,
-  };
-  const args = ['--input-type=module', '--eval', program];
-  const { stdout } = await run(process.execPath, args, { env, cwd: import.meta.dirname, timeout: 60_000 });
-  assert.match(stdout, /^200 /);
-});
 
 test('a fake source in a unit test', async () => {
   const source = staticSource(['stale', 'fresh']);
