@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds and tests the package: linter, types, tests, scenarios, examples, leaks, README.
+# Builds and tests the package: types, reference, linter, tests, scenarios, examples, leaks, README.
 set -euo pipefail
 cd "$(dirname "$0")"
 : "${COUNTERSIGN_LIB_DIR:?the folder that has countersign.node}"
@@ -16,6 +16,7 @@ export npm_config_update_notifier=false
 npm install --no-package-lock --no-audit --no-fund --loglevel=error
 npx --no-install tsc -p tsconfig.json
 npx --no-install tsc -p test/types/tsconfig.json
+node reference.mjs --check
 npx --no-install biome check --error-on-warnings .
 node --expose-gc --test-reporter=spec --test-timeout=300000 --test test/*.test.mjs test/scenarios/*.test.mjs
 # With a young generation of fixed size, only leaks make the memory grow.
