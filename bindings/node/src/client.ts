@@ -3,7 +3,7 @@
 import { addon } from './addon.js';
 import { type ChangeListener, checkLevel, hold, type Log, type Open, type Signer } from './callbacks.js';
 import { debugLog, observe } from './diagnostics.js';
-import { type CountersignError, toError, usageError } from './error.js';
+import { type CountersignError, toError, usageError, wrongType } from './error.js';
 import { type Failure, Handle, warn } from './handle.js';
 import {
   type Call,
@@ -192,9 +192,11 @@ export class Client implements TokenSource {
       log: log && { callback: hold(log), level },
       onChange: onChange && hold(onChange),
     };
+    const providers = nativeOf('registry', registry);
+    const time = nativeOf('clock', clock);
     const id = nextClient++;
     const native = new addon.NativeClient(host, id);
-    await run((call) => native.build(call, fields, registry?.native, clock?.native), nothing, options);
+    await run((call) => native.build(call, fields, providers, time), nothing, options);
     return new Client(native, id, name ?? from.connection ?? '');
   }
 
@@ -506,6 +508,12 @@ function settingFields(settings: Settings): SettingFields[] {
     fields.push({ name, value: value === null ? undefined : String(value) });
   }
   return fields;
+}
+
+/** Returns the addon's object of an option that has one. */
+function nativeOf<N>(name: string, option: { readonly native: N } | undefined): N | undefined {
+  if (option === undefined || option?.native) return option?.native;
+  throw wrongType(`\`${name}\``);
 }
 
 function nothing(): void {}

@@ -76,6 +76,28 @@ export function usageError(message: string, hint: string): UsageError {
   return new UsageError({ ...EMPTY, verdict: 'unexpected', kind: 'usage', message, hint });
 }
 
+/**
+ * Calls a function of the addon. If an argument has another type than the function declares, the
+ * addon's error shows its value, which may be a secret. This throws one without it.
+ */
+export function checked<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (thrown) {
+    const { code, message } = thrown as NodeJS.ErrnoException;
+    if (!code?.endsWith('Expected') && code !== 'InvalidArg') throw thrown;
+    // ... on SignerFields.algorithm on ClientFields.signer
+    const path = [...message.matchAll(/ on \w+Fields\.(\w+)/g)].map(([, field]) => field).reverse();
+    const name = path.length > 0 ? `\`${path.join('.')}\`` : 'an argument';
+    throw wrongType(name);
+  }
+}
+
+/** Returns the error for an argument of another type than the package declares. */
+export function wrongType(name: string): UsageError {
+  return usageError(`${name} has the wrong type`, 'pass a value of the type that the package declares');
+}
+
 /** Returns the error of a failed call. */
 export function toError({ cause, ...fields }: ErrorFields): CountersignError {
   const details = { ...EMPTY, ...fields } as ErrorDetails;

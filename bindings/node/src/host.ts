@@ -2,7 +2,7 @@
 
 import { addon } from './addon.js';
 import { answer, forgetCallback } from './callbacks.js';
-import { forgetCause, toError, usageError } from './error.js';
+import { checked, forgetCause, toError, usageError } from './error.js';
 import type { NativeEvent, NativeHost, Outcome } from './native.js';
 
 /** Options of every call that may wait. */
@@ -32,8 +32,13 @@ export function start<T>(begin: (call: number) => void, read: (outcome: Outcome)
       else resolve(read(outcome));
     });
   });
+  try {
+    checked(() => begin(call));
+  } catch (error) {
+    waiting.delete(call);
+    throw error;
+  }
   keepRunning();
-  begin(call);
   return { promise, abandon: () => forget(call) };
 }
 
@@ -60,7 +65,7 @@ export function startPolled<T>(
   read: (outcome: Outcome) => T,
 ): Call<T> {
   const call = nextCall++;
-  const first = begin(call);
+  const first = checked(() => begin(call));
   if (first?.error) return { promise: Promise.reject(toError(first.error)), abandon: () => {} };
   if (first) return { promise: Promise.resolve(read(first)), abandon: () => {} };
   const polls = polled.get(client) ?? new Map<number, () => void>();

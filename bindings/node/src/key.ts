@@ -2,7 +2,7 @@
 
 import { addon } from './addon.js';
 import { hold, type Signer } from './callbacks.js';
-import { toError } from './error.js';
+import { checked, toError } from './error.js';
 import { Handle } from './handle.js';
 import { type CallOptions, host, run } from './host.js';
 import type { NativeKey, Outcome } from './native.js';
@@ -97,11 +97,8 @@ export class Key {
   static fromSigner(signer: Signer): Key {
     const native = new addon.NativeKey(host);
     const { algorithm, keyId } = signer;
-    const { error } = native.setSigner({
-      callback: hold((input: Uint8Array) => signer.sign(input)),
-      algorithm,
-      keyId,
-    });
+    const callback = hold((input: Uint8Array) => signer.sign(input));
+    const { error } = checked(() => native.setSigner({ callback, algorithm, keyId }));
     if (error) throw toError(error);
     return new Key(native);
   }

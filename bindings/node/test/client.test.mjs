@@ -1,6 +1,7 @@
 // Tests that are not scenarios: the event loop, callbacks, aborting, closing, collecting.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { createPrivateKey, generateKeyPairSync, pbkdf2, sign } from 'node:crypto';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -438,6 +439,40 @@ test('errors say what to do', async () => {
   const client = disposed(await open('boldsign-cc', { settings: { base_url: 'https://127.0.0.1:1' } }));
   await assert.rejects(client.token(), RetryError);
   await assert.rejects(client.token({ minValidMs: -1 }), /`minValidMs` is -1/);
+});
+
+test('an argument of a wrong type is named, without its value, and the process ends', async () => {
+  const program = `
+    import { Client, Key, Registry } from 'countersign';
+    const settings = { provider: 'boldsign', environment: 'us', grant: 'client-credentials' };
+    Object.assign(settings, { client_id: 'a', client_secret: 'b', store: 'memory' });
+    const signer = { algorithm: 5150, sign() {} };
+    const client = await Client.create(settings);
+    const calls = [
+      () => Client.create(settings, { name: 5150 }),
+      () => Client.create(settings, { signer }),
+      () => Client.create(settings, { registry: {} }),
+      () => Client.create(settings, { clock: () => 5150 }),
+      () => Key.read('key', { passphrase: 5150 }),
+      async () => Key.fromSigner(signer),
+      () => client.startLogin({ redirectUri: 5150 }),
+      () => new Registry().addProfile(5150),
+    ];
+    for (const call of calls) {
+      await call().then(() => console.log('none'), ({ name, message }) => console.log(name, message));
+    }`;
+  const args = ['--input-type=module', '--eval', program];
+  const run = spawnSync(process.execPath, args, { cwd: import.meta.dirname, timeout: 60_000 });
+  assert.equal(run.status, 0, run.stderr.toString());
+  const said = run.stdout.toString();
+  assert.deepEqual(said.match(/^UsageError (.*) has the wrong type$/gm), said.trim().split('\n'));
+  assert.deepEqual(said.match(/`.*`/g), [
+    '`name`',
+    '`signer.algorithm`',
+    '`registry`',
+    '`clock`',
+    '`algorithm`',
+  ]);
 });
 
 test('refreshTokenExpiresAt', async () => {
