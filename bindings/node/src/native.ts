@@ -256,7 +256,10 @@ export interface LoginFields {
 
 /** A registry, as the package's TypeScript sees it. */
 export interface NativeRegistry {
-  /** Adds a provider that a profile describes. */
+  /**
+   * Adds a provider that a profile describes. It takes precedence over a vendor of the catalogue with the
+   * same ID.
+   */
   addProfile(call: number, toml: string): void;
   /** Loads a plugin and adds its providers. */
   loadPlugin(call: number, path: string, sha256?: string | undefined): void;

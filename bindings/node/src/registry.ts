@@ -43,7 +43,10 @@ export class Registry {
     this.#handle = new Handle(this, native, 'registry', () => undefined);
   }
 
-  /** Adds a provider that a profile in TOML describes. The error names the line or the field. */
+  /**
+   * Adds a provider that a profile in TOML describes. It takes precedence over a vendor of the
+   * catalogue with the same ID. The error names the line or the field.
+   */
   async addProfile(toml: string, options: CallOptions = {}): Promise<void> {
     await this.#run(
       (native, call) => native.addProfile(call, toml),

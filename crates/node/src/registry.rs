@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use countersign_core::{Error, Profile, Registry, from_profile};
+use countersign_core::{Error, Registry, provider_from_toml};
 use countersign_plugin::{Loader, Sha256};
 use napi_derive::napi;
 use serde_json::json;
@@ -57,12 +57,13 @@ impl NativeRegistry {
         Ok(Self { host, providers })
     }
 
-    /// Adds a provider that a profile describes.
+    /// Adds a provider that a profile describes. It takes precedence over a vendor of the catalogue
+    /// with the same ID.
     #[napi(catch_unwind)]
     pub fn add_profile(&self, call: u32, toml: String) {
         let providers = Arc::clone(&self.providers);
         run(&self.host, call, move || {
-            let provider = from_profile(Profile::from_toml(&toml)?);
+            let provider = provider_from_toml(&toml)?;
             providers.add(|registry| registry.with(provider))?;
             Ok(Value::Nothing)
         });
