@@ -106,18 +106,44 @@ export function waited<T>(promise: Promise<T>, options: CallOptions, abandon: ()
       abandon();
       reject(reason);
     };
-    const abort = () => stop(signal?.reason);
+    const ignore = signal && onAbort(signal, () => stop(signal.reason));
     const end = () => {
       clearTimeout(timer);
-      signal?.removeEventListener('abort', abort);
+      ignore?.();
     };
     if (limit !== undefined) {
       const late = () => stop(new DOMException(`no result within ${limit} ms`, 'TimeoutError'));
       timer = setTimeout(late, Math.min(limit, MAX_TIMER_MS));
     }
-    signal?.addEventListener('abort', abort, { once: true });
     promise.then(resolve, reject).finally(end);
   });
+}
+
+/** What to call when a signal is aborted, by signal. */
+const aborts = new WeakMap<AbortSignal, { stops: Set<() => void>; abort: () => void }>();
+
+/**
+ * Calls `stop` when the signal is aborted, until the returned function is called. A signal has one
+ * listener for all calls, because Node warns of more than ten.
+ */
+function onAbort(signal: AbortSignal, stop: () => void): () => void {
+  let known = aborts.get(signal);
+  if (!known) {
+    const stops = new Set<() => void>();
+    const abort = () => {
+      for (const each of [...stops]) each();
+    };
+    known = { stops, abort };
+    aborts.set(signal, known);
+    signal.addEventListener('abort', abort);
+  }
+  const { stops, abort } = known;
+  stops.add(stop);
+  return () => {
+    if (!stops.delete(stop) || stops.size > 0) return;
+    signal.removeEventListener('abort', abort);
+    aborts.delete(signal);
+  };
 }
 
 /** Checks a duration in milliseconds. */
