@@ -44,6 +44,7 @@
 #include "countersign/login.hpp"
 #include "countersign/registry.hpp"
 #include "countersign/result.hpp"
+#include "countersign/start.hpp"
 #include "countersign/text.hpp"
 #include "countersign/token.hpp"
 #include "countersign/version.hpp"

@@ -21,6 +21,7 @@
 #include "config.hpp"
 #include "login.hpp"
 #include "registry.hpp"
+#include "start.hpp"
 #include "text.hpp"
 #include "token.hpp"
 #include "version.hpp"
@@ -127,14 +128,7 @@ class Client : public TokenSource {
     }
     /// Returns the recent history of the connection's grant, oldest first.
     Result<std::vector<Event>> events() const {
-        return detail::read_all(text(&::csign_client_events), [](const detail::Json &one) {
-            return Event{std::chrono::system_clock::time_point(std::chrono::milliseconds(one["at_ms"].number())),
-                         one["by"].string(),
-                         one["attempt"].string(),
-                         one["what"].string(),
-                         one["spent"].string(),
-                         one["got"].string()};
-        });
+        return detail::read(text(&::csign_client_events), &events_of);
     }
     /// Revokes the grant at the vendor and deletes its tokens from memory and the store.
     ///
@@ -232,38 +226,60 @@ class Client : public TokenSource {
         }
     }
 
-    /// Like token(), without waiting. To give up after a time, use the future's wait_for: the request
-    /// continues, and the client keeps its token.
+    /// Like token(), without waiting. The options end the call early; so that a thread waits for at
+    /// most two seconds:
     ///
-    /// Each `_async` function runs its call on a thread of its own. The client may be destroyed
-    /// before that, which fails the call with Kind::usage unless it has begun. A future may be
-    /// dropped: it doesn't wait.
-    std::future<Result<Token>> token_async(std::chrono::milliseconds min_valid = {}) const {
-        return start<Token>([min_valid](const Client &client) { return client.token(min_valid); });
+    ///     auto token = client.token_async({}, {std::chrono::seconds(2)}).get();
+    ///
+    /// No thread waits for the calls of the `_async` functions, except for drain_async. The client
+    /// may be destroyed before they end, and a future may be dropped: it doesn't wait.
+    std::future<Result<Token>> token_async(std::chrono::milliseconds min_valid = {},
+                                           const CallOptions &options = {}) const {
+        return started<Token>(&::csign_client_token_start, options, &token_of, min_valid);
     }
     /// Like refresh(), without waiting.
-    std::future<Result<Token>> refresh_async() const {
-        return start<Token>([](const Client &client) { return client.refresh(); });
+    std::future<Result<Token>> refresh_async(const CallOptions &options = {}) const {
+        return started<Token>(&::csign_client_refresh_start, options, &token_of);
     }
-    /// Like invalidate(), without waiting for the store.
-    std::future<Result<void>> invalidate_async(std::string access_token) const {
-        return start<void>([token = std::move(access_token)](const Client &client) { return client.invalidate(token); });
-    }
-    /// Like complete_login(), without waiting.
-    std::future<Result<Token>> complete_login_async(Login login, std::string callback) const {
-        return start<Token>([login = std::move(login), callback = std::move(callback)](const Client &client) {
-            return client.complete_login(login, callback);
-        });
+    /// Like complete_login(), without waiting. The code is exchanged even if the call ends early.
+    std::future<Result<Token>> complete_login_async(const Login &login, std::string_view callback,
+                                                    const CallOptions &options = {}) const {
+        const auto start = [&](const ::csign_call_options *raw, ::csign_done_fn done, void *data, auto **error) {
+            return ::csign_client_complete_login_start(client_.get(), login.get(), callback.data(), callback.size(),
+                                                       raw, done, data, error);
+        };
+        return detail::started<Token>(options, {}, start, &token_of);
     }
     /// Like identity(), without waiting.
-    std::future<Result<Strings>> identity_async() const {
-        return start<Strings>([](const Client &client) { return client.identity(); });
+    std::future<Result<Strings>> identity_async(const CallOptions &options = {}) const {
+        return started<Strings>(&::csign_client_identity_start, options, [](const SharedResult &result) {
+            return detail::read_view(text_of(result), [](const detail::Json &json) { return json.members(); });
+        });
+    }
+    /// Like events(), without waiting.
+    std::future<Result<std::vector<Event>>> events_async(const CallOptions &options = {}) const {
+        return started<std::vector<Event>>(&::csign_client_events_start, options, [](const SharedResult &result) {
+            return detail::read_view(text_of(result), &events_of);
+        });
     }
     /// Like forget(), without waiting.
-    std::future<Result<Forgotten>> forget_async() const {
-        return start<Forgotten>([](const Client &client) { return client.forget(); });
+    std::future<Result<Forgotten>> forget_async(const CallOptions &options = {}) const {
+        return started<Forgotten>(&::csign_client_forget_start, options, &forgotten_of);
     }
-    /// Like drain(), without waiting.
+    /// Like force_forget(), without waiting.
+    std::future<Result<Forgotten>> force_forget_async(const CallOptions &options = {}) const {
+        return started<Forgotten>(&::csign_client_force_forget_start, options, &forgotten_of);
+    }
+    /// Like refresh_token_expires_at(), without waiting.
+    std::future<Result<std::optional<std::chrono::system_clock::time_point>>> refresh_token_expires_at_async(
+        const CallOptions &options = {}) const {
+        using Time = std::optional<std::chrono::system_clock::time_point>;
+        return started<Time>(&::csign_client_refresh_token_expires_at_start, options,
+                             [](const SharedResult &result) -> Result<Time> {
+                                 return detail::time_of(::csign_result_refresh_token_expires_at(result.get()));
+                             });
+    }
+    /// Like drain(), on a thread of its own.
     std::future<Result<void>> drain_async(std::chrono::milliseconds timeout = std::chrono::seconds(35)) const {
         return start<void>([timeout](const Client &client) { return client.drain(timeout); });
     }
@@ -281,6 +297,43 @@ class Client : public TokenSource {
         if (config.first_error()) return *config.first_error();
         return detail::make<Client, ::csign_client>(
             [&](auto **out, auto **error) { return ::csign_client_new(config.get(), registry, out, error); });
+    }
+    using SharedResult = std::shared_ptr<::csign_result>;
+    using Start = ::csign_status (*)(const ::csign_client *, const ::csign_call_options *, ::csign_done_fn, void *,
+                                     ::csign_error **);
+
+    template <typename T, typename Read>
+    std::future<Result<T>> started(Start start, const CallOptions &options, Read read,
+                                   std::chrono::milliseconds min_valid = {}) const {
+        return detail::started<T>(
+            options, min_valid,
+            [&](const ::csign_call_options *raw, ::csign_done_fn done, void *data, ::csign_error **error) {
+                return start(client_.get(), raw, done, data, error);
+            },
+            std::move(read));
+    }
+    static Result<Token> token_of(const SharedResult &result) {
+        return Token(::csign_token_share(::csign_result_token(result.get())));
+    }
+    static std::string_view text_of(const SharedResult &result) {
+        return detail::view(&::csign_text_value, ::csign_result_text(result.get()));
+    }
+    static Result<Forgotten> forgotten_of(const SharedResult &result) {
+        auto *const reason = const_cast<::csign_error *>(::csign_result_error(result.get()));
+        std::optional<Error> why;
+        if (reason != nullptr) {
+            why.emplace(::csign_error_status(reason), std::shared_ptr<::csign_error>(result, reason));
+        }
+        return Forgotten{static_cast<Revocation>(::csign_result_revocation(result.get())), std::move(why)};
+    }
+    static std::vector<Event> events_of(const detail::Json &json) {
+        std::vector<Event> all;
+        for (const auto &one : json.values()) {
+            all.push_back({std::chrono::system_clock::time_point(std::chrono::milliseconds(one["at_ms"].number())),
+                           one["by"].string(), one["attempt"].string(), one["what"].string(), one["spent"].string(),
+                           one["got"].string()});
+        }
+        return all;
     }
     /// Runs a call on a thread. The handle is a number that the library checks, so the client may be
     /// destroyed in the meantime.

@@ -28,6 +28,12 @@ class Error : public std::exception, public ErrorFields<Error> {
           error_(raw, &::csign_error_free),
           verdict_(static_cast<Verdict>(::csign_error_verdict(raw))) {}
 
+    /// Like the above, for a C error that another object owns.
+    Error(::csign_status status, std::shared_ptr<::csign_error> shared)
+        : status_(failed(static_cast<Status>(status))),
+          error_(std::move(shared)),
+          verdict_(static_cast<Verdict>(::csign_error_verdict(error_.get()))) {}
+
     /// Creates an error without the library, for your own TokenSource and for tests.
     Error(Status status, Verdict verdict, std::string message)
         : status_(failed(status)),

@@ -41,13 +41,19 @@ using Strings = std::map<std::string, std::string, std::less<>>;
 
 namespace detail {
 
+/// Reads a JSON text into a value.
+template <typename Read>
+auto read_view(std::string_view text, Read &&read) -> Result<decltype(read(std::declval<const Json &>()))> {
+    const auto json = Json::parse(text);
+    if (!json) return Error(Status::internal, Verdict::unexpected, "the library returned invalid JSON");
+    return read(*json);
+}
+
 /// Reads the JSON of a call into a value.
 template <typename Read>
 auto read(Result<Text> text, Read &&read) -> Result<decltype(read(std::declval<const Json &>()))> {
     if (!text) return std::move(text).error();
-    const auto json = Json::parse(text->view());
-    if (!json) return Error(Status::internal, Verdict::unexpected, "the library returned invalid JSON");
-    return read(*json);
+    return read_view(text->view(), std::forward<Read>(read));
 }
 
 /// Like read, for each value of an array.

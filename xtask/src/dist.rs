@@ -38,7 +38,7 @@ cargo xtask dist --prefix DIR [--no-fleet] [--glibc VERSION] [--no-packages] [--
 ";
 
 /// The headers that programs include.
-const HEADERS: [&str; 20] = [
+const HEADERS: [&str; 21] = [
     "countersign.h",
     "countersign.hpp",
     "countersign/call.hpp",
@@ -53,6 +53,7 @@ const HEADERS: [&str; 20] = [
     "countersign/login.hpp",
     "countersign/registry.hpp",
     "countersign/result.hpp",
+    "countersign/start.hpp",
     "countersign/text.hpp",
     "countersign/token.hpp",
     "countersign/version.hpp",

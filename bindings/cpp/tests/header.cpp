@@ -296,6 +296,12 @@ static void futures(const std::string &dir) {
     asked.get_future().wait();
     // The caller can give up. The call goes on, even without the client.
     CHECK(token.wait_for(0s) == std::future_status::timeout);
+    CHECK(client.token_async({}, {1ms}).get().error().kind() == Kind::timeout);
+    const Cancel cancel;
+    auto cancelled = client.identity_async({60s, cancel});
+    cancel.set();
+    CHECK(cancelled.get().error().kind() == Kind::cancelled);
+    CHECK(client.refresh_async({60s, cancel}).get().error().retryable());
     client = Client();
     released.set_value();
     CHECK(thrown_by(token.get().error().cause()) == "too late");
@@ -306,10 +312,12 @@ static void futures(const std::string &dir) {
     CHECK(first.source() == Source::minted);
     const auto refreshed = client.refresh_async().get().value();
     CHECK(refreshed.access_token() != first.access_token());
-    CHECK(client.invalidate_async(std::string(first.access_token())).get().has_value());
+    CHECK(client.events_async().get().has_value());
+    CHECK(!client.refresh_token_expires_at_async().get().value());
     CHECK(!client.identity_async().get().value()["base_uri"].empty());
     CHECK(!client.complete_login_async(Login(), "x").get());
-    CHECK(client.forget_async().get().has_value() && client.drain_async(5s).get().has_value());
+    CHECK(client.forget_async().get().has_value() && client.force_forget_async().get().has_value());
+    CHECK(client.drain_async(5s).get().has_value());
 }
 
 /// The script that runs this makes the sandbox return this refresh token's expiry.
