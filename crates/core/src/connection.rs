@@ -3,11 +3,11 @@
 mod discovered;
 mod endpoints;
 mod identity;
+mod key_file;
 mod live;
 mod reader;
 mod urls;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -253,21 +253,23 @@ impl Connection {
         signer: Option<Arc<dyn Signer>>,
         backend: Option<Backend>,
     ) -> Result<Self, Error> {
-        let connection = Reader {
-            settings,
-            profile: provider.profile(),
-            backend,
-        }
-        .read(name, Arc::clone(&provider), signer.clone())
-        .and_then(|connection| {
+        let filled = key_file::filled(settings, provider.profile());
+        let read = filled.and_then(|settings| {
+            let reader = Reader {
+                settings: &settings,
+                profile: provider.profile(),
+                backend,
+            };
+            reader.read(name, Arc::clone(&provider), signer.clone())
+        });
+        let connection = read.and_then(|connection| {
             if connection.store != StoreSetting::Memory {
                 connection.check_named()?;
             }
-            provider.check(connection.app()).map(|()| connection)
-        })
-        .map(|connection| Self {
-            origin: Origin::of(settings, signer, backend),
-            ..connection
+            provider.check(connection.app()).map(|()| Self {
+                origin: Origin::of(settings, signer, backend),
+                ..connection
+            })
         });
         connection.map_err(|error| {
             error
@@ -582,11 +584,6 @@ impl Connection {
     /// ```
     pub fn extra(&self, name: &str) -> Option<&str> {
         self.policy.extra(name)
-    }
-
-    /// Returns facts about the environment that are added to every token.
-    pub fn environment_extra(&self) -> &BTreeMap<String, String> {
-        &self.endpoints.extra
     }
 }
 

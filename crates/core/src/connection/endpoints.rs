@@ -183,4 +183,9 @@ impl Connection {
         let refresh = refresh.filter(|_| grant == GrantKind::RefreshToken);
         refresh.or(self.token_url())
     }
+
+    /// Returns facts about the environment that are added to every token.
+    pub fn environment_extra(&self) -> &BTreeMap<String, String> {
+        &self.endpoints.extra
+    }
 }

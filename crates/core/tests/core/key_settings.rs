@@ -377,3 +377,72 @@ fn prepared(folder: &Path, pairs: &[(&str, &str)]) -> Result<(Settings, Arc<dyn 
     let provider = countersign_core::from_profile(Profile::from_toml(PROFILE)?);
     Ok((settings, provider))
 }
+
+/// The settings that a vendor's key file contains needn't be set again.
+#[test]
+fn a_key_file_in_json_fills_the_settings_that_it_contains() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, file: &serde_json::Value| {
+        std::fs::write(folder.path().join(name), file.to_string()).unwrap();
+    };
+    write(
+        "google.json",
+        &json!({
+            "type": "service_account", "private_key": *RSA, "private_key_id": "key-1",
+            "client_email": "robot@acme.example", "client_id": "123",
+            "token_uri": "https://evil.example/token",
+        }),
+    );
+    let app = json!({
+        "clientID": "box-app", "clientSecret": "canary-secret",
+        "appAuth": {"publicKeyID": "key-2", "privateKey": *RSA, "passphrase": ""},
+    });
+    write(
+        "box.json",
+        &json!({"boxAppSettings": app, "enterpriseID": "42"}),
+    );
+    let profile = PROFILE.replace("[\"none\"]", "[\"post\"]");
+    let extra = "\n[extra]\nsubject_type = \"enterprise or user\"\n";
+    let connect = |name: &str, more: &[(&str, &str)]| {
+        let profile = match name {
+            "box.json" => format!("{profile}{extra}"),
+            _ => PROFILE.to_owned(),
+        };
+        let mut settings = Settings::from_pairs([("private_key_file", name)])?;
+        for (key, value) in more {
+            settings.set(key, value)?;
+        }
+        let settings = settings.relative_to(folder.path()).resolve(|_| None)?;
+        let provider = countersign_core::from_profile(Profile::from_toml(&profile)?);
+        Connection::new("mine", &settings, provider)
+    };
+    let google = connect("google.json", &[("subject", "joe")]).unwrap();
+    assert_eq!(google.client_id(), "robot@acme.example");
+    assert_eq!(google.signer().unwrap().key_id(), Some("key-1"));
+    let token_url = google.token_url().unwrap().as_str();
+    assert_eq!(token_url, "https://login.acme.example/token");
+    let same = [("subject", "joe"), ("client_id", "robot@acme.example")];
+    connect("google.json", &same).unwrap();
+    let error = connect("google.json", &[("subject", "joe"), ("client_id", "123")]).unwrap_err();
+    assert_eq!(error.setting_name(), Some("client_id"));
+    assert!(
+        error
+            .message()
+            .contains("Google's file for `robot@acme.example`"),
+        "{error}"
+    );
+
+    let boxed = connect("box.json", &[]).unwrap();
+    assert_eq!(
+        (boxed.client_id(), boxed.subject()),
+        ("box-app", Some("42"))
+    );
+    assert_eq!(boxed.signer().unwrap().key_id(), Some("key-2"));
+    let user = [("subject", "7"), ("extra.subject_type", "user")];
+    assert_eq!(connect("box.json", &user).unwrap().subject(), Some("7"));
+    let error = connect("box.json", &[("extra.subject_type", "user")]).unwrap_err();
+    assert_eq!(error.setting_name(), Some("subject"));
+    let error = connect("box.json", &[("client_secret", "other")]).unwrap_err();
+    assert_eq!(error.setting_name(), Some("client_secret"));
+    assert!(!format!("{error:?}").contains("canary"), "{error:?}");
+}

@@ -198,6 +198,12 @@ fn scopes_are_joined_by_the_separator_of_the_vendor() {
             body(&request(&connection, &code())),
             "grant_type=authorization_code&code=c0de&code_verifier=v3rifier&scope=read%2Cwrite&all=read%2Cwrite&client_id=a+b"
         );
+        let granted = r#"{"access_token":"t","scope":"read,write, admin"}"#;
+        let response = Response::new(200, [], granted);
+        let (grant, now) = (code(), ManualClock::at(NOW).now());
+        let request = request(&connection, &grant);
+        let token = read_token_response(&connection, &grant, &request, &response, now).unwrap();
+        assert_eq!(token.scope.as_deref(), Some("read write admin"));
     }
 }
 
