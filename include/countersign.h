@@ -1171,6 +1171,10 @@ csign_status csign_config_new(struct csign_config **out_config,
  *              ./countersign.toml, the user's configuration folder.
  * @param name  the connection's name.
  *
+ * The client can also use the profiles of the file: those in its list `profiles`, and those in the
+ * folder `profiles` beside it. A provider of the client's registry takes precedence over one with
+ * the same ID.
+ *
  * Errors: CSIGN_STATUS_SETTING, naming the file, the line or the setting;
  * CSIGN_STATUS_BAD_ARGUMENT if the config already has settings.
  */

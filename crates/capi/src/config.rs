@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use countersign::Configuration;
-use countersign_core::{Algorithm, SETTINGS, Settings};
+use countersign_core::{Algorithm, Provider, SETTINGS, Settings};
 use serde_json::json;
 
 use crate::boundary::{call, null, object, optional, out, text};
@@ -50,6 +50,8 @@ impl Draft {
 pub(crate) struct Config {
     pub(crate) name: String,
     pub(crate) settings: Settings,
+    /// The providers of the configuration that the settings come from.
+    pub(crate) providers: Vec<Arc<dyn Provider>>,
     pub(crate) signer: Option<SignerCallback>,
     pub(crate) log: Option<LogCallback>,
     pub(crate) clock: Option<ClockCallback>,
@@ -143,6 +145,10 @@ pub unsafe extern "C" fn csign_config_new(
 ///              ./countersign.toml, the user's configuration folder.
 /// @param name  the connection's name.
 ///
+/// The client can also use the profiles of the file: those in its list `profiles`, and those in the
+/// folder `profiles` beside it. A provider of the client's registry takes precedence over one with
+/// the same ID.
+///
 /// Errors: CSIGN_STATUS_SETTING, naming the file, the line or the setting;
 /// CSIGN_STATUS_BAD_ARGUMENT if the config already has settings.
 #[unsafe(no_mangle)]
@@ -169,6 +175,7 @@ pub unsafe extern "C" fn csign_config_load(
                 None => Configuration::find(),
             }?;
             config.settings = configuration.settings(name)?;
+            config.providers = configuration.providers()?;
             config.name = name.to_owned();
             Ok(())
         })

@@ -67,17 +67,18 @@ fn connection_of(
         output.warn(&format!("{} ({})", exposed.detail(), exposed.fix()));
     }
     let settings = countersign::resolve(name, settings)?;
-    let connection = countersign::connection(name, &settings, &registry(global)?, None)
-        .map_err(hints::with_providers)?;
+    let registry = registry_of(Some(config), global)?;
+    let connection =
+        countersign::connection(name, &settings, &registry, None).map_err(hints::with_providers)?;
     output.set_connection(&connection);
     Ok(connection)
 }
 
 /// Returns the key of a connection's record, or `None` if its settings are invalid.
 pub(crate) fn store_key(global: &Global, name: &str) -> Option<StoreKey> {
-    let settings = configuration(global).ok()?.settings(name).ok()?;
-    let settings = countersign::resolve(name, settings).ok()?;
-    let registry = registry(global).ok()?;
+    let config = configuration(global).ok()?;
+    let settings = countersign::resolve(name, config.settings(name).ok()?).ok()?;
+    let registry = registry_of(Some(&config), global).ok()?;
     let connection = countersign::connection(name, &settings, &registry, None).ok()?;
     Some(connection.record_key())
 }
@@ -92,9 +93,28 @@ pub(crate) fn builder(
     Ok(countersign::client_builder(connection, trace)?.transport(transport))
 }
 
-/// Returns the built-in providers and those of `--profile` and `--plugin`.
+/// Returns the built-in providers, those of `--profile` and `--plugin`, and those of the
+/// configuration, if there is one.
 pub(crate) fn registry(global: &Global) -> Result<Registry, Error> {
-    let mut registry = countersign::registry()?;
+    let config = match (configuration(global), &global.config) {
+        (Ok(config), _) => Some(config),
+        (Err(error), Some(_)) => return Err(error),
+        // Providers can be listed before there is a configuration.
+        (Err(_), None) => None,
+    };
+    registry_of(config.as_ref(), global)
+}
+
+/// Returns the built-in providers, those of the configuration, and those of `--profile` and
+/// `--plugin`.
+pub(crate) fn registry_of(
+    config: Option<&Configuration>,
+    global: &Global,
+) -> Result<Registry, Error> {
+    let mut registry = match config {
+        Some(config) => config.registry()?,
+        None => countersign::registry()?,
+    };
     for path in &global.profiles {
         let shown = path.display();
         let text = read_text("--profile", path)?;

@@ -345,13 +345,29 @@ impl Registry {
     /// ```
     pub fn with(mut self, provider: Arc<dyn Provider>) -> Result<Self, Error> {
         let id = provider.id();
-        if self.providers.iter().any(|known| known.id() == id) {
+        if self.has(id) {
             let message = format!("there is already a provider with the id `{id}`");
             return Err(Error::setting("provider", message)
                 .with_hint("change the id of the new provider's profile"));
         }
         self.providers.push(provider);
         Ok(self)
+    }
+
+    /// Returns whether a provider with this ID was added, not counting the catalogue.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Registry, testing};
+    ///
+    /// let registry = Registry::new().with_catalog([testing::provider()].into());
+    /// assert!(!registry.has("acme"));
+    /// assert!(registry.with(testing::provider())?.has("acme"));
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
+    pub fn has(&self, id: &str) -> bool {
+        self.providers.iter().any(|known| known.id() == id)
     }
 
     /// Sets the catalogue: providers that those added by [`Registry::with`] take precedence over.

@@ -422,14 +422,46 @@ impl Settings {
 
 /// Parses all connections of a TOML text. Each one is its settings or an error.
 fn parse(text: &str) -> Result<BTreeMap<String, Result<Settings, Error>>, Error> {
+    parse_all(text).map(|(all, _)| all)
+}
+
+/// As [`parse`]. Also returns the list `profiles`.
+fn parse_all(text: &str) -> Result<(Parsed, Vec<String>), Error> {
     parse_with(text, |at| document::line(text, at))
 }
 
+/// Returns the list `profiles` of a text that has nothing else, or `None`.
+fn profiles_of(top: &str) -> Option<Vec<String>> {
+    let table = DeTable::parse(top).ok()?;
+    let mut list = Vec::new();
+    for (key, value) in table.get_ref() {
+        match key.get_ref().as_ref() {
+            PROFILES => list = texts(value.get_ref())?,
+            _ => return None,
+        }
+    }
+    Some(list)
+}
+
+fn texts(value: &DeValue<'_>) -> Option<Vec<String>> {
+    let DeValue::Array(items) = value else {
+        return None;
+    };
+    let texts = items.iter().map(|item| match item.get_ref() {
+        DeValue::String(text) => Some(text.to_string()),
+        _ => None,
+    });
+    texts.collect()
+}
+
+/// The list of profiles, at the top of a configuration.
+const PROFILES: &str = "profiles";
+
+/// Connections by name.
+type Parsed = BTreeMap<String, Result<Settings, Error>>;
+
 /// As [`parse`]. `line` returns the line of a byte in the text.
-fn parse_with(
-    text: &str,
-    line: impl Fn(usize) -> usize,
-) -> Result<BTreeMap<String, Result<Settings, Error>>, Error> {
+fn parse_with(text: &str, line: impl Fn(usize) -> usize) -> Result<(Parsed, Vec<String>), Error> {
     let reject = |message: String| Error::new(ErrorKind::Setting, message);
     let top = DeTable::parse(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
@@ -441,12 +473,20 @@ fn parse_with(
         }
     })?;
     let mut all = BTreeMap::new();
+    let mut profiles = Vec::new();
     for (key, value) in top.get_ref() {
         let key = key.get_ref();
+        if key == PROFILES {
+            profiles = texts(value.get_ref())
+                .ok_or_else(|| reject("`profiles` must be an array of texts".to_owned()))?;
+            continue;
+        }
         if key != "connections" {
-            return Err(reject(format!(
-                "`{key}` is not known here; put settings into [connections.NAME]"
-            )));
+            let meant = match nearest(key, [PROFILES]) {
+                Some(_) => "did you mean `profiles`?",
+                None => "put settings into [connections.NAME]",
+            };
+            return Err(reject(format!("`{key}` is not known here; {meant}")));
         }
         let DeValue::Table(connections) = value.get_ref() else {
             return Err(reject(
@@ -460,7 +500,7 @@ fn parse_with(
             all.insert(name.to_string(), settings);
         }
     }
-    Ok(all)
+    Ok((all, profiles))
 }
 
 impl fmt::Debug for Settings {

@@ -1,11 +1,16 @@
 //! Finds and reads the configuration file.
 
+mod profiles;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use countersign_core::trusted::{self, OpenError};
-use countersign_core::{Client, Connections, Error, ErrorKind, SETTINGS, Settings};
+use countersign_core::{
+    Client, Connections, Error, ErrorKind, Provider, Registry, SETTINGS, Settings,
+};
 use zeroize::Zeroizing;
 
 use crate::environment::path_variable;
@@ -136,8 +141,59 @@ impl Configuration {
     /// ```
     pub fn client(&self, name: &str) -> Result<Client, Error> {
         let settings = crate::resolve(name, self.settings(name)?)?;
-        let connection = crate::connection(name, &settings, &crate::registry()?, None)?;
+        let connection = crate::connection(name, &settings, &self.registry()?, None)?;
         crate::client_builder(connection, |_| ())?.build()
+    }
+
+    /// Returns the built-in providers and those of this configuration's profiles.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Configuration::providers`] and [`Registry::with`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("countersign.toml");
+    /// # std::fs::write(&path, "profiles = [\"acme.toml\"]\n").unwrap();
+    /// # let acme = "id = \"acme\"\nname = \"Acme\"\ndocumentation = \"https://acme.example\"\n\
+    /// #     environments.production.base_url = \"https://acme.example\"\n\
+    /// #     endpoints.token = \"{base_url}/token\"\n\
+    /// #     grants.client-credentials.client_auth = [\"post\"]\n";
+    /// # std::fs::write(folder.path().join("acme.toml"), acme).unwrap();
+    /// # let configuration = countersign::Configuration::read(path)?;
+    /// // countersign.toml begins with `profiles = ["acme.toml"]`.
+    /// assert_eq!(configuration.registry()?.provider("acme")?.name(), "Acme");
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
+    pub fn registry(&self) -> Result<Registry, Error> {
+        let providers = self.providers()?;
+        providers
+            .into_iter()
+            .try_fold(crate::registry()?, Registry::with)
+    }
+
+    /// Returns the providers of this configuration's profiles: of the files and folders in the list
+    /// `profiles`, and of the folder `profiles` beside the configuration, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If a file can't be read, other users can write it, or it isn't a profile.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("countersign.toml");
+    /// # std::fs::write(&path, "[connections.sales]\nprovider = \"salesforce\"\n").unwrap();
+    /// # let configuration = countersign::Configuration::read(path)?;
+    /// let own: Vec<_> = configuration.providers()?;
+    /// # assert!(own.is_empty());
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
+    pub fn providers(&self) -> Result<Vec<Arc<dyn Provider>>, Error> {
+        profiles::of(self.folder(), self.connections.profiles())
     }
 
     /// Returns the names of all connections.

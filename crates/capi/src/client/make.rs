@@ -72,6 +72,11 @@ pub(super) fn client(
 }
 
 fn connection(config: &Config, registry: &Registry, id: u64) -> Result<Connection, Error> {
+    let own = config
+        .providers
+        .iter()
+        .filter(|own| !registry.has(own.id()));
+    let registry = &own.cloned().try_fold(registry.clone(), Registry::with)?;
     let name = &config.name;
     let settings = countersign::resolve(name, config.settings.clone())?;
     let signer = config.signer.clone().map(|signer| -> Arc<dyn Signer> {

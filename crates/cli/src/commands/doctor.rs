@@ -37,7 +37,7 @@ fn examine(global: &Global, name: &str, output: &Output, report: &mut Report) ->
     for check in settings::permissions(&config, &written) {
         report.add(check)?;
     }
-    let registry = match config::registry(global) {
+    let registry = match config::registry_of(Some(&config), global) {
         Ok(registry) => registry,
         Err(error) => return report.add(Check::failed("profile", &error)),
     };

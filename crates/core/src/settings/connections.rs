@@ -32,7 +32,10 @@ use crate::{Error, ErrorKind};
 /// assert!(error.message().contains("did you mean `provider`?"));
 /// # Ok::<(), countersign_core::Error>(())
 /// ```
-pub struct Connections(Kind);
+pub struct Connections {
+    kind: Kind,
+    profiles: Vec<String>,
+}
 
 enum Kind {
     /// Tables with headers, which are parsed one by one.
@@ -46,11 +49,11 @@ enum Kind {
 }
 
 impl Connections {
-    /// Finds the connections of a text: `[connections.NAME]`.
+    /// Finds the connections of a text, `[connections.NAME]`, and the list `profiles` before them.
     ///
     /// # Errors
     ///
-    /// If there is a table other than `connections`. If the connections aren't tables with headers,
+    /// If there is anything else than `connections` and `profiles`. If the connections aren't tables with headers,
     /// the whole text is parsed, and any syntax error is an error.
     ///
     /// # Example
@@ -65,18 +68,41 @@ impl Connections {
     /// ```
     pub fn from_toml(text: String) -> Result<Self, Error> {
         let text = Zeroizing::new(text);
-        let Some(sections) = sections::cut(&text) else {
-            return super::parse(&text).map(|all| Self(Kind::Parsed(all)));
+        let cut = sections::cut(&text).and_then(|sections| {
+            let top = &text[..sections.top.unwrap_or_default()];
+            Some((super::profiles_of(top)?, sections))
+        });
+        let Some((profiles, sections)) = cut else {
+            let (all, profiles) = super::parse_all(&text)?;
+            let kind = Kind::Parsed(all);
+            return Ok(Self { kind, profiles });
         };
         let mut tables: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (name, span) in sections.named {
             tables.entry(name).or_default().push(span);
         }
-        Ok(Self(Kind::Sections {
+        let kind = Kind::Sections {
             text,
             tables,
             unclear: sections.unclear,
-        }))
+        };
+        Ok(Self { kind, profiles })
+    }
+
+    /// Returns the files and folders that the text lists in `profiles`, as they are written.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Connections;
+    ///
+    /// let text = "profiles = [\"acme.toml\"]\n[connections.a]\nprovider = \"acme\"\n";
+    /// let connections = Connections::from_toml(text.to_owned())?;
+    /// assert_eq!(connections.profiles(), ["acme.toml"]);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
+    pub fn profiles(&self) -> &[String] {
+        &self.profiles
     }
 
     /// Returns the names of all connections, in order.
@@ -92,7 +118,7 @@ impl Connections {
     /// # Ok::<(), countersign_core::Error>(())
     /// ```
     pub fn names(&self) -> Box<dyn Iterator<Item = &str> + '_> {
-        match &self.0 {
+        match &self.kind {
             Kind::Sections { tables, .. } => Box::new(tables.keys().map(String::as_str)),
             Kind::Parsed(all) => Box::new(all.keys().map(String::as_str)),
         }
@@ -117,7 +143,7 @@ impl Connections {
     /// # Ok::<(), countersign_core::Error>(())
     /// ```
     pub fn select(&self, name: &str) -> Result<Settings, Error> {
-        match &self.0 {
+        match &self.kind {
             Kind::Parsed(all) => match all.get(name) {
                 Some(found) => found.clone(),
                 None => Err(none_of(name, self.names())),
@@ -150,7 +176,7 @@ fn parse_one(text: &str, name: &str, spans: &[Range<usize>]) -> Result<Settings,
         }
         1
     };
-    let mut all = super::parse_with(&own, line)?;
+    let (mut all, _) = super::parse_with(&own, line)?;
     match all.remove(name) {
         Some(settings) => settings,
         None => Err(Error::new(
@@ -244,6 +270,40 @@ mod tests {
                 let error = read(&after).select("bad").unwrap_err();
                 assert!(error.message().starts_with(line), "{bad}: {error}");
             }
+        }
+    }
+
+    #[test]
+    fn profiles_are_listed_before_the_connections() {
+        for (top, expected) in [
+            ("", &[][..]),
+            ("# profiles = [\"x\"]", &[]),
+            ("profiles = []", &[]),
+            (
+                "# mine\nprofiles = [\n  \"a.toml\", # one\n  'b',\n]",
+                &["a.toml", "b"],
+            ),
+            (
+                "\u{feff}\"profiles\" = [\"[connections.x]\"]",
+                &["[connections.x]"],
+            ),
+        ] {
+            let text = format!("{top}\n{GOOD}[connections.bad]\nprovidr = 1\n");
+            let all = read(&text);
+            assert_eq!(all.profiles(), expected, "{text}");
+            assert_eq!(all.select("good").unwrap().value("provider"), Some("x"));
+            assert!(all.select("bad").is_err());
+            let whole = read(&format!("{top}\nconnections.good.provider = \"x\""));
+            assert_eq!(whole.profiles(), expected, "{top}");
+        }
+        for (top, why) in [
+            ("profiles = \"a\"", "`profiles` must be an array of texts"),
+            ("profiles = [1]", "`profiles` must be an array of texts"),
+            ("profile = [\"a\"]", "did you mean `profiles`?"),
+            ("profiles = [\"a\"", "line "),
+        ] {
+            let error = Connections::from_toml(format!("{top}\n{GOOD}")).unwrap_err();
+            assert!(error.message().contains(why), "{top}: {error}");
         }
     }
 

@@ -11,6 +11,8 @@ use std::ops::Range;
 pub(super) struct Sections {
     /// Each table's connection, and its range including the header.
     pub(super) named: Vec<(String, Range<usize>)>,
+    /// Where the text before the first table ends, if it isn't empty.
+    pub(super) top: Option<usize>,
     /// Where the first unclosed string or malformed header begins. Tables after it may be missing.
     pub(super) unclear: Option<usize>,
 }
@@ -55,8 +57,8 @@ pub(super) fn cut(text: &str) -> Option<Sections> {
             }
             continue;
         }
-        if begun.is_none() && !content.is_empty() && !content.starts_with('#') {
-            return None;
+        if begun.is_none() && (!content.is_empty() && !content.starts_with('#')) {
+            sections.top = Some(at);
         }
         let before = open;
         follow(line, &mut open, &mut depth);
