@@ -135,10 +135,28 @@ pub(crate) struct ProvidersArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ProfileCommand {
+    /// Write a commented template of a profile.
+    New(ProfileNewArgs),
+    /// Find the mistakes of a profile.
+    Check(ProfileFileArgs),
     /// Print a provider's profile.
     Show(ProfileShowArgs),
     /// Run a profile's cases, without a network.
     Test(ProfileTestArgs),
+    /// Print the JSON Schema of profiles, for editors.
+    Schema,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProfileNewArgs {
+    /// The file to create, such as profiles/acme.toml. Its name is the provider's ID.
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProfileFileArgs {
+    /// The profile.
+    pub(crate) file: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use countersign_core::{SETTINGS, Settings};
+use countersign_core::cases::Cases;
+use countersign_core::profile::find_mistakes;
+use countersign_core::{SETTINGS, Settings, provider_from_toml};
 use countersign_sandbox::{Options, Sandbox};
 
 fn readme() -> String {
@@ -96,4 +98,26 @@ fn the_page_of_settings_lists_all_and_marks_secrets() {
         .map(|setting| (setting.name, setting.secret))
         .collect();
     assert_eq!(documented, known);
+}
+
+#[test]
+fn profiles_and_cases_of_the_page_about_profiles_are_right() {
+    let page = page("docs/profiles.md");
+    let profiles = blocks(&page, "toml").into_iter();
+    let profiles: Vec<_> = profiles
+        .filter(|block| block.starts_with("id = "))
+        .collect();
+    assert_eq!(profiles.len(), 3);
+    for profile in &profiles {
+        assert_eq!(find_mistakes(profile), [], "{profile}");
+    }
+    let github = profiles
+        .iter()
+        .find(|profile| profile.contains("github"))
+        .unwrap();
+    let cases = Cases::from_json(blocks(&page, "json")[0]).unwrap();
+    assert_eq!(cases.count(), 3);
+    let provider = provider_from_toml(github).unwrap();
+    assert_eq!(cases.run(&provider), []);
+    assert_eq!(cases.lacking(provider.profile()), [] as [&str; 0]);
 }

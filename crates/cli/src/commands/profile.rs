@@ -1,8 +1,11 @@
 //! `countersign profile`: writes, checks, prints and tests profiles.
 
+mod check;
+mod new;
 mod test;
 
 use countersign_core::Error;
+use countersign_core::profile::json_schema;
 
 use crate::args::{Global, ProfileCommand, ProfileShowArgs};
 use crate::config;
@@ -14,7 +17,13 @@ pub(super) fn run(
     output: &mut Output,
 ) -> Result<(), Stop> {
     match command {
+        ProfileCommand::New(args) => new::run(args, output),
+        ProfileCommand::Check(args) => check::run(args, output),
         ProfileCommand::Test(args) => test::run(args, output),
+        ProfileCommand::Schema => {
+            let schema = serde_json::to_string_pretty(&json_schema());
+            output.print_json_text(&schema.unwrap_or_default())
+        }
         ProfileCommand::Show(args) => show(global, args, output),
     }
 }

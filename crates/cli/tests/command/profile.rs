@@ -127,3 +127,86 @@ fn show_prints_a_profile_that_can_be_read_again() {
             .contains("login.acme.example")
     );
 }
+
+#[test]
+fn new_writes_a_template_without_mistakes() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = run(&folder, &["profile", "new", "my-vendor.toml"]).succeeded();
+    assert!(made.stdout.starts_with("wrote my-vendor.toml"), "{made:?}");
+    let checked = run(&folder, &["profile", "check", "my-vendor.toml"]).succeeded();
+    assert_eq!(checked.stdout, "my-vendor.toml: no mistakes found\n");
+    let found = run(
+        &folder,
+        &[
+            "providers",
+            "my-vendor",
+            "--profile",
+            "my-vendor.toml",
+            "--json",
+        ],
+    );
+    assert_eq!(found.json()[0]["id"], "my-vendor");
+    // Nothing is overwritten.
+    let error = run(&folder, &["profile", "new", "my-vendor.toml", "--json"]).error(2);
+    assert!(
+        error["message"]
+            .as_str()
+            .unwrap()
+            .contains("cannot be written")
+    );
+    assert_eq!(run(&folder, &["profile", "new", "my vendor.toml"]).code, 2);
+}
+
+#[test]
+fn check_reports_each_mistake_with_its_line_and_fix() {
+    let folder = acme();
+    let text = ACME
+        .replace("name =", "nmae =")
+        .replace("[\"post\"]", "[\"pots\"]");
+    write(&folder.path().join("wrong.toml"), &text);
+    let checked = run(&folder, &["profile", "check", "wrong.toml"]);
+    assert_eq!(checked.code, 2, "{checked:?}");
+    let lines: Vec<_> = checked.stdout.lines().collect();
+    assert_eq!(lines[0], "wrong.toml:2: error: unknown field `nmae`");
+    assert_eq!(lines[1], "  fix: write `name`");
+    assert!(lines[2].starts_with("wrong.toml:6: error: "), "{lines:?}");
+    assert_eq!(lines[3], "  fix: write `post`");
+    let checked = run(&folder, &["profile", "check", "wrong.toml", "--json"]);
+    let reported: Value = serde_json::from_str(&checked.stdout).unwrap();
+    assert_eq!(reported["mistakes"][0]["line"], 2);
+    assert_eq!(reported["mistakes"][0]["severity"], "error");
+}
+
+#[test]
+fn schema_prints_the_schema() {
+    let schema = run(&acme(), &["profile", "schema"]).succeeded().stdout;
+    let schema: Value = serde_json::from_str(&schema).unwrap();
+    assert_eq!(schema["properties"]["errors"]["type"], "array");
+    assert_eq!(schema["additionalProperties"], false);
+}
+
+#[test]
+fn a_configuration_has_profiles_of_its_own() {
+    let folder = acme();
+    let connection = "[connections.mine]\nprovider = \"acme\"\nclient_id = \"app\"\n\
+                      client_secret = \"s3cret\"\n";
+    let config = folder.path().join("countersign.toml");
+    // The folder `profiles` beside it.
+    write(&config, connection);
+    let arguments = ["token", "mine", "--dry-run", "--json"];
+    let url = "https://login.acme.example/token";
+    assert_eq!(run(&folder, &arguments).json()["url"], url);
+    // A listed file.
+    fs::rename(folder.path().join("profiles"), folder.path().join("mine")).unwrap();
+    let error = run(&folder, &arguments).error(2);
+    assert_eq!(error["setting"], "provider");
+    write(
+        &config,
+        &format!("profiles = [\"mine/acme.toml\"]\n{connection}"),
+    );
+    assert_eq!(run(&folder, &arguments).json()["url"], url);
+    assert_eq!(
+        run(&folder, &["providers", "acme", "--json"]).json()[0]["id"],
+        "acme"
+    );
+}

@@ -89,6 +89,8 @@ const ERROR_KINDS: &[&str] = &[
     "key",
     "unreadable",
     "callback",
+    "timeout",
+    "cancelled",
     "signing",
     "verification",
     "connect",

@@ -46,6 +46,7 @@ const SAMPLES: &[(&str, &str)] = &[
     ("scope", "scope = \"x\""),
     ("admin_consent_scope", "admin_consent_scope = \"x\""),
     ("token", "token = \"https://x.example/\""),
+    ("url", "url = \"https://x.example/\""),
     ("authorize", "authorize = \"https://x.example/\""),
     ("assertion", "assertion.algorithms = [\"RS256\"]"),
     ("algorithms", "algorithms = [\"RS256\"]"),
