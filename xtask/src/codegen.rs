@@ -10,6 +10,7 @@ mod go;
 mod java;
 pub(crate) mod model;
 mod node;
+mod profiles;
 mod python;
 mod text;
 #[cfg(test)]
@@ -64,6 +65,7 @@ fn files() -> Result<Vec<File>, String> {
     all.extend(java::files(&model)?);
     all.extend(node::files(&model)?);
     all.extend(python::files(&model)?);
+    all.extend(profiles::files()?);
     Ok(all)
 }
 

@@ -143,7 +143,7 @@ pub const FIELDS: &[Field] = &[
     may("environments.*.base_url", Url, "", "The URL that the endpoints begin with. Without it, users must set `base_url`."),
     may("environments.*.audience", Url, "the token endpoint", "The `aud` of the assertion of `jwt-bearer`."),
     may("environments.*.issuer", Url, "", "The issuer identifier of the authorization server. The setting `issuer` overrides it."),
-    may("environments.*.about", Text, "", "Who this deployment is for. Error messages and `countersign providers` show it."),
+    may("environments.*.about", Text, "", "Who this deployment is for. Error messages show it."),
     may("environments.*.extra.*", Url, "", "A fact about this deployment that every token has in `extra`, such as the URL of the API."),
 
     may("endpoints.token", Url, "", "The token endpoint. Required, unless the assertion is the access token (`assertion.as`)."),

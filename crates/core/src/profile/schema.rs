@@ -26,7 +26,7 @@ pub fn json_schema() -> Json {
         "$schema".to_owned(),
         json!("https://json-schema.org/draft/2020-12/schema"),
     );
-    schema.insert("title".to_owned(), json!("countersign profile"));
+    schema.insert("title".to_owned(), json!("Profile of a vendor"));
     if let Some(Json::Array(required)) = schema.get_mut("required") {
         required.extend(TABLES.iter().map(|table| json!(table)));
     }
