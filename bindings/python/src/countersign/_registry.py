@@ -63,4 +63,4 @@ class Registry:
         return [provider(read) for read in json.loads(taken(out))]
 
     def __repr__(self) -> str:
-        return f"<countersign.Registry {[each.id for each in self.providers()]}>"
+        return f"<countersign.Registry of {len(self.providers())} providers>"
