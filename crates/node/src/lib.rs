@@ -1,7 +1,7 @@
 //! The native addon of the Node package `countersign`, on Node-API.
 //!
 //! It uses the crate `countersign` directly, without the C ABI, and contains no unsafe code of its
-//! own. Node's thread never waits here, except in [`host::NativeHost::exit`]:
+//! own. Node's thread never waits here, except in `NativeHost::exit`:
 //!
 //! - A call for a token is a future of core. When it can continue, its waker posts an event to
 //!   Node's thread, which polls it there. No thread waits for it.
