@@ -38,7 +38,7 @@ mod run;
 use std::fmt;
 use std::sync::Arc;
 
-use self::file::File;
+use self::file::{File, RequestCase};
 use self::run::Runner;
 use crate::profile::SentAs;
 use crate::{Error, ErrorKind, GrantKind, Profile, Provider};
@@ -122,7 +122,12 @@ impl Cases {
                 .contains(kind)
                 .then_some("authorize");
             for word in login.into_iter().chain([kind.as_str()]) {
-                if !self.0.requests.iter().any(|case| case.kind() == word) {
+                // The grant of a profile that has only one needn't be set.
+                let is_it = |case: &RequestCase| match case.kind() {
+                    "" => word == kind.as_str() && profile.grants.len() == 1,
+                    kind => kind == word,
+                };
+                if !self.0.requests.iter().any(is_it) {
                     lacking.push(format!("a request as `{word}`"));
                 }
             }
