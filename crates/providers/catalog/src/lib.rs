@@ -13,8 +13,8 @@ pub struct Vendor {
     id: &'static str,
     name: &'static str,
     toml: &'static str,
-    /// The profile, parsed on first use.
-    profile: OnceLock<Profile>,
+    /// The profile, parsed on first use. In a box, because most of them stay empty.
+    profile: OnceLock<Box<Profile>>,
 }
 
 impl Vendor {
@@ -55,7 +55,7 @@ struct Described(&'static Vendor);
 impl Provider for Described {
     fn profile(&self) -> &Profile {
         let parse = || Profile::from_toml(self.0.toml).expect("the tests read every profile");
-        self.0.profile.get_or_init(parse)
+        self.0.profile.get_or_init(|| Box::new(parse()))
     }
 
     fn id(&self) -> &str {
