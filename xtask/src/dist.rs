@@ -22,8 +22,8 @@ pub(crate) const GOAL_BYTES: u64 = 2_900_000;
 
 /// The maximum size of the shared library, so that growth is noticed: what it was when this was set,
 /// and 1 %.
-const MAX_BYTES: u64 = 3_750_000;
-const MAX_BYTES_WITH_FLEET: u64 = 4_750_000;
+const MAX_BYTES: u64 = 4_450_000;
+const MAX_BYTES_WITH_FLEET: u64 = 5_450_000;
 
 const USAGE: &str = "\
 cargo xtask dist --prefix DIR [--no-fleet] [--glibc VERSION] [--no-packages] [--profile P]
