@@ -3,6 +3,7 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -48,7 +49,7 @@ impl Service {
         let base = scratch.path();
         std::fs::set_permissions(base, std::fs::Permissions::from_mode(0o755))?;
         let program = base.join("countersign-chaos");
-        std::fs::copy(&plan.program, &program)?;
+        copy_program(&plan.program, &program)?;
         for name in ["sandbox", "home"] {
             owned_folder(&base.join(name))?;
         }
@@ -164,6 +165,19 @@ impl Run<'_> {
             }
         }
     }
+}
+
+/// Copies the program with `cp`.
+///
+/// If this process wrote the copy, a child that another thread starts meanwhile would inherit the
+/// open file until it executes its own program, and starting the copy would fail with `ETXTBSY`.
+fn copy_program(from: &Path, to: &Path) -> std::io::Result<()> {
+    let status = Command::new("cp").args([from, to]).status()?;
+    if !status.success() {
+        let (from, to) = (from.display(), to.display());
+        return Err(std::io::Error::other(format!("cp {from} {to}: {status}")));
+    }
+    Ok(())
 }
 
 fn store(base: &Path) -> PathBuf {

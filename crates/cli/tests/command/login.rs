@@ -210,7 +210,6 @@ fn a_redirect_to_another_machine_is_pasted() {
 #[cfg(unix)]
 #[test]
 fn the_browser_receives_the_url_as_one_argument_and_no_secret() {
-    use std::os::unix::fs::PermissionsExt;
     let setup = Setup::new();
     let text = std::fs::read_to_string(setup.sandbox.connections()).unwrap();
     let settings = countersign_core::Settings::from_toml(&text).unwrap();
@@ -223,11 +222,19 @@ fn the_browser_receives_the_url_as_one_argument_and_no_secret() {
         .status()
         .unwrap();
     assert!(made.success());
-    let browser = setup.write(
-        "my browser",
+    let script = setup.write(
+        "browser.sh",
         "#!/bin/sh\nenv > environment\nprintf '%s|%s' \"$#\" \"$1\" > opened\n",
     );
-    std::fs::set_permissions(&browser, std::fs::Permissions::from_mode(0o700)).unwrap();
+    // Another process writes the program: a child of another test could have a file that this one
+    // writes open for a moment, and it could not be executed then (`ETXTBSY`).
+    let browser = setup.dir.path().join("my browser");
+    let installed = std::process::Command::new("install")
+        .args(["-m", "700"])
+        .args([&script, &browser])
+        .status()
+        .unwrap();
+    assert!(installed.success());
     let mut command = setup.command(["login", "boldsign-code", "--timeout", "30"]);
     command.env("BROWSER", browser).env("APP_SECRET", secret);
     let running = Running::start(command.env("COUNTERSIGN_TOKEN", "of an outer exec"));
