@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use countersign_core::jws::{self, VerificationKey};
 use countersign_core::{
-    Clock, Connection, Form, Grant, ManualClock, PrivateKey, Profile, Response, Settings,
+    Clock, Connection, Form, PresentedGrant, ManualClock, PrivateKey, Profile, Response, Settings,
     SystemRandom, read_token_response, token_request,
 };
 use ring::signature::{
@@ -158,7 +158,7 @@ fn reading_a_response() -> Vec<Case> {
     let response = Response::new(200, headers, body.clone());
     let connection = connection();
     let now = ManualClock::at(1_700_000_000).now();
-    let grant = Grant::ClientCredentials;
+    let grant = PresentedGrant::ClientCredentials;
     let request = token_request(&connection, &grant, now, &SystemRandom::new()).expect("a request");
     let ours = move || {
         let read = read_token_response(&connection, &grant, &request, black_box(&response), now);

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use countersign_core::{
-    Connection, Error, Grant, GrantKind, Moment, Provider, Request, Response, Secret, Settings,
-    SystemRandom, TokenResponse, read_token_response, token_request,
+    Connection, Error, GrantKind, Moment, PresentedGrant, Provider, Request, Response, Secret,
+    Settings, SystemRandom, TokenResponse, read_token_response, token_request,
 };
 use serde_json::{Map, Value, json};
 
@@ -238,12 +238,12 @@ fn text<'a>(case: &'a Value, key: &str) -> &'a str {
         .unwrap_or_else(|| panic!("{}: no `{key}`", case["name"]))
 }
 
-fn grant(case: &Value) -> Grant {
+fn grant(case: &Value) -> PresentedGrant {
     match text(case, "grant") {
-        "jwt-bearer" => Grant::JwtBearer,
-        "client-credentials" => Grant::ClientCredentials,
-        "refresh-token" => Grant::RefreshToken(Secret::from(REFRESH_TOKEN)),
-        "authorization-code" => Grant::AuthorizationCode {
+        "jwt-bearer" => PresentedGrant::JwtBearer,
+        "client-credentials" => PresentedGrant::ClientCredentials,
+        "refresh-token" => PresentedGrant::RefreshToken(Secret::from(REFRESH_TOKEN)),
+        "authorization-code" => PresentedGrant::AuthorizationCode {
             code: Secret::from(CODE),
             redirect_uri: "https://app.example/callback".to_owned(),
             verifier: Secret::from(VERIFIER),

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 
 use countersign_core::{
-    Client, Connection, Error, Grant, ManualClock, Moment, Provider, Random, Request, Response,
-    SendError, Settings, Transport, token_request,
+    Client, Connection, Error, ManualClock, Moment, PresentedGrant, Provider, Random, Request,
+    Response, SendError, Settings, Transport, token_request,
 };
 
 /// 2023-11-14 22:13:20 UTC.
@@ -48,12 +48,15 @@ pub(crate) fn rejected(provider: Arc<dyn Provider>, pairs: &[(&str, &str)]) -> (
     )
 }
 
-pub(crate) fn request(connection: &Connection, grant: &Grant) -> Request {
+pub(crate) fn request(connection: &Connection, grant: &PresentedGrant) -> Request {
     token_request(connection, grant, at(NOW), &Counting::default()).expect("a request")
 }
 
 /// Returns the URL, body and `Authorization` of the request that would be sent.
-pub(crate) fn sent(connection: &Connection, grant: &Grant) -> (String, String, Option<String>) {
+pub(crate) fn sent(
+    connection: &Connection,
+    grant: &PresentedGrant,
+) -> (String, String, Option<String>) {
     taken_apart(&request(connection, grant))
 }
 
@@ -70,8 +73,8 @@ pub(crate) fn taken_apart(request: &Request) -> (String, String, Option<String>)
 }
 
 /// Returns an authorization code grant.
-pub(crate) fn code() -> Grant {
-    Grant::AuthorizationCode {
+pub(crate) fn code() -> PresentedGrant {
+    PresentedGrant::AuthorizationCode {
         code: "aPrx==".into(),
         redirect_uri: "https://app.example/callback".to_owned(),
         verifier: "the-verifier".into(),

@@ -13,8 +13,8 @@ use serde_json::Value;
 use self::named::Namer;
 use self::unsigned::Unsigned;
 use crate::{
-    BodyFormat, ClientAuth, Connection, Error, Grant, GrantKind, Login, Method, Moment, Random,
-    Request, Secret, Signer, signed_token, token_request,
+    BodyFormat, ClientAuth, Connection, Error, GrantKind, Login, Method, Moment, PresentedGrant,
+    Random, Request, Secret, Signer, signed_token, token_request,
 };
 
 /// A request as it would be sent, with its secrets named instead of shown.
@@ -167,12 +167,12 @@ pub(crate) fn named_secrets(connection: &Connection) -> Connection {
 }
 
 /// Returns a grant with names in place of its secrets.
-pub(crate) fn named_grant(connection: &Connection, kind: GrantKind) -> Grant {
+pub(crate) fn named_grant(connection: &Connection, kind: GrantKind) -> PresentedGrant {
     match kind {
-        GrantKind::JwtBearer => Grant::JwtBearer,
-        GrantKind::ClientCredentials => Grant::ClientCredentials,
-        GrantKind::RefreshToken => Grant::RefreshToken("<refresh_token>".into()),
-        GrantKind::AuthorizationCode | GrantKind::DeviceCode => Grant::AuthorizationCode {
+        GrantKind::JwtBearer => PresentedGrant::JwtBearer,
+        GrantKind::ClientCredentials => PresentedGrant::ClientCredentials,
+        GrantKind::RefreshToken => PresentedGrant::RefreshToken("<refresh_token>".into()),
+        GrantKind::AuthorizationCode | GrantKind::DeviceCode => PresentedGrant::AuthorizationCode {
             code: "<code>".into(),
             redirect_uri: (connection.redirect_uri())
                 .map(|uri| uri.as_str().to_owned())

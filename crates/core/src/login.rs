@@ -12,7 +12,9 @@ use self::callback::Callback;
 pub(crate) use self::callback::kept_parameters;
 pub use self::callback::read_authorization_response;
 use crate::metadata::{Registration, WrittenRegistration};
-use crate::{Connection, Error, ErrorKind, Extra, Grant, Pkce, Random, Secret, Url, random};
+use crate::{
+    Connection, Error, ErrorKind, Extra, Pkce, PresentedGrant, Random, Secret, Url, random,
+};
 
 /// A login in progress: the URL to open, and the secrets that verify the callback.
 ///
@@ -452,7 +454,7 @@ impl Login {
     /// # Example
     ///
     /// ```
-    /// use countersign_core::{Grant, Login, SystemRandom};
+    /// use countersign_core::{PresentedGrant, Login, SystemRandom};
     ///
     /// # let connection = countersign_core::testing::connection([
     /// #     ("grant", "authorization-code"), ("client_id", "app"), ("client_secret", "s3cret"),
@@ -460,12 +462,12 @@ impl Login {
     /// # ])?;
     /// let login = Login::start(&connection, "https://app.example/callback", &SystemRandom::new())?;
     /// let grant = login.finish(&format!("code=c0de&state={}", login.state()))?;
-    /// assert!(matches!(grant, Grant::AuthorizationCode { .. }));
+    /// assert!(matches!(grant, PresentedGrant::AuthorizationCode { .. }));
     /// // Another login's callback.
     /// assert!(login.finish("code=c0de&state=forged").is_err());
     /// # Ok::<(), countersign_core::Error>(())
     /// ```
-    pub fn finish(&self, callback: &str) -> Result<Grant, Error> {
+    pub fn finish(&self, callback: &str) -> Result<PresentedGrant, Error> {
         self.read(&[], callback)
     }
 
@@ -534,7 +536,7 @@ mod tests {
         assert!(restored.matches_callback("code=c&state=s"));
         assert_eq!((restored.state(), &restored.nonce), ("s", &login.nonce));
         let restored = Login::restore(&login.save()).unwrap();
-        let Grant::AuthorizationCode {
+        let PresentedGrant::AuthorizationCode {
             verifier,
             redirect_uri,
             ..

@@ -103,7 +103,7 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// ```
     /// use std::sync::Arc;
     /// use countersign_core::{App, Connection, Error, GrantKind, Profile, Provider, Settings, testing};
-    /// # use countersign_core::{Clock, Grant, ManualClock, SystemRandom, token_request};
+    /// # use countersign_core::{Clock, PresentedGrant, ManualClock, SystemRandom, token_request};
     ///
     /// #[derive(Debug)]
     /// struct Acme(Profile);
@@ -125,7 +125,7 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// # let acme = Acme(Profile::from_toml(testing::PROFILE)?);
     /// # let connection = Connection::new("mine", &settings, Arc::new(acme))?;
     /// # let now = ManualClock::at(testing::NOW).now();
-    /// # let request = token_request(&connection, &Grant::ClientCredentials, now, &SystemRandom::new())?;
+    /// # let request = token_request(&connection, &PresentedGrant::ClientCredentials, now, &SystemRandom::new())?;
     /// # assert_eq!(request.form().unwrap().value("tenant"), Some("42"));
     /// # Ok::<(), countersign_core::Error>(())
     /// ```

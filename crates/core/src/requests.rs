@@ -10,8 +10,8 @@ use crate::parameters::is_ours;
 use crate::profile::{Rotation, SentAs};
 use crate::{
     App, BasicEncoding, BodyFormat, ClientAuth, ClientIdentity, Connection, Error, ErrorKind, Form,
-    Grant, GrantKind, Moment, Profile, Random, Request, Secret, TokenResponse, TokenTypeHint,
-    assertion, form,
+    GrantKind, Moment, PresentedGrant, Profile, Random, Request, Secret, TokenResponse,
+    TokenTypeHint, assertion, form,
 };
 
 /// `grant_type` of an assertion (RFC 7523 section 2.1).
@@ -31,7 +31,7 @@ const CLIENT_ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-
 ///
 /// ```
 /// use countersign_core::{
-///     Clock, Connection, Grant, ManualClock, Profile, Settings, SystemRandom, token_request,
+///     Clock, Connection, PresentedGrant, ManualClock, Profile, Settings, SystemRandom, token_request,
 /// };
 ///
 /// # let profile = Profile::from_toml(r#"
@@ -47,7 +47,7 @@ const CLIENT_ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-
 /// # ])?;
 /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
 /// let now = ManualClock::at(1_700_000_000).now();
-/// let request = token_request(&connection, &Grant::ClientCredentials, now, &SystemRandom::new())?;
+/// let request = token_request(&connection, &PresentedGrant::ClientCredentials, now, &SystemRandom::new())?;
 /// assert_eq!(
 ///     request.body().unwrap().as_str(),
 ///     "grant_type=client_credentials&client_id=app&client_secret=s3cret",
@@ -56,7 +56,7 @@ const CLIENT_ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-
 /// ```
 pub fn token_request(
     connection: &Connection,
-    grant: &Grant,
+    grant: &PresentedGrant,
     now: Moment,
     random: &dyn Random,
 ) -> Result<Request, Error> {
@@ -64,11 +64,13 @@ pub fn token_request(
         return Err(connection.lacks_metadata());
     }
     let app = connection.app();
-    if matches!(grant, Grant::JwtBearer) && app.signs_tokens() {
+    if matches!(grant, PresentedGrant::JwtBearer) && app.signs_tokens() {
         return Err(makes_no_request(app));
     }
     let (form, authorization) = match grant {
-        Grant::JwtBearer if app.profile.assertion.sent_as == SentAs::AuthorizationHeader => {
+        PresentedGrant::JwtBearer
+            if app.profile.assertion.sent_as == SentAs::AuthorizationHeader =>
+        {
             let assertion = Zeroizing::new(assertion::of_grant(app, now, random)?);
             let form = add_params(connection, Form::new(), grant.kind())?;
             (form, Some(Secret::new(format!("Bearer {}", *assertion))))
@@ -218,7 +220,7 @@ pub fn revocation_request(
         return Ok(None);
     };
     let app = connection.app();
-    let as_refresh = Grant::RefreshToken(token.clone());
+    let as_refresh = PresentedGrant::RefreshToken(token.clone());
     let parameters = Parameters::of(app, as_refresh.kind())
         .with("token", token.expose())
         .with("token_type_hint", hint.as_str());
@@ -253,11 +255,11 @@ fn with_headers(
 }
 
 /// Whether this grant contains a secret that the server accepts only once.
-pub(crate) fn spends_single_use_secret(profile: &Profile, grant: &Grant) -> bool {
+pub(crate) fn spends_single_use_secret(profile: &Profile, grant: &PresentedGrant) -> bool {
     match grant {
-        Grant::AuthorizationCode { .. } => true,
-        Grant::RefreshToken(_) => profile.refresh.rotation != Rotation::Never,
-        Grant::JwtBearer | Grant::ClientCredentials => false,
+        PresentedGrant::AuthorizationCode { .. } => true,
+        PresentedGrant::RefreshToken(_) => profile.refresh.rotation != Rotation::Never,
+        PresentedGrant::JwtBearer | PresentedGrant::ClientCredentials => false,
     }
 }
 
@@ -300,7 +302,7 @@ impl<'a> Parameters<'a> {
 
 fn grant_parameters<'a>(
     connection: &'a Connection,
-    grant: &Grant,
+    grant: &PresentedGrant,
     now: Moment,
     random: &dyn Random,
 ) -> Result<Parameters<'a>, Error> {
@@ -308,11 +310,11 @@ fn grant_parameters<'a>(
     let rules = app.profile.grants.get(&grant.kind());
     let parameters = Parameters::of(app, grant.kind());
     let parameters = match grant {
-        Grant::JwtBearer => parameters
+        PresentedGrant::JwtBearer => parameters
             .with("grant_type", JWT_BEARER)
             .with("assertion", assertion::of_grant(app, now, random)?),
-        Grant::ClientCredentials => parameters.with("grant_type", "client_credentials"),
-        Grant::AuthorizationCode {
+        PresentedGrant::ClientCredentials => parameters.with("grant_type", "client_credentials"),
+        PresentedGrant::AuthorizationCode {
             code,
             redirect_uri,
             verifier,
@@ -329,7 +331,7 @@ fn grant_parameters<'a>(
                 false => parameters,
             }
         }
-        Grant::RefreshToken(token) => parameters
+        PresentedGrant::RefreshToken(token) => parameters
             .with("grant_type", "refresh_token")
             .with("refresh_token", token.expose()),
     };
@@ -406,7 +408,7 @@ fn with_provider_parameters(
 fn authenticate_client(
     app: App<'_>,
     parameters: Parameters<'_>,
-    grant: &Grant,
+    grant: &PresentedGrant,
     now: Moment,
     random: &dyn Random,
 ) -> Result<(Form, Option<Secret>), Error> {
@@ -415,7 +417,9 @@ fn authenticate_client(
     let send_client_id = rules.is_some_and(|rules| rules.send_client_id);
     let parameters = match client.auth {
         // The assertion identifies the client.
-        ClientAuth::None if matches!(grant, Grant::JwtBearer) && !send_client_id => parameters,
+        ClientAuth::None if matches!(grant, PresentedGrant::JwtBearer) && !send_client_id => {
+            parameters
+        }
         ClientAuth::None => parameters.with_client_id(client),
         ClientAuth::Basic => return Ok((parameters.form, Some(basic(client)?))),
         ClientAuth::Post => parameters

@@ -31,8 +31,8 @@ use self::server_error::ServerError;
 pub(crate) use self::server_error::challenge_parameters;
 use crate::profile::{ResponseRules, Rotation};
 use crate::{
-    Connection, Error, ErrorKind, Grant, Moment, Request, Response, SendError, TokenResponse, Url,
-    Verdict,
+    Connection, Error, ErrorKind, Moment, PresentedGrant, Request, Response, SendError,
+    TokenResponse, Url, Verdict,
 };
 
 /// Reads a response of the token endpoint. A pure function without I/O.
@@ -52,7 +52,7 @@ use crate::{
 /// use countersign_core::{Response, read_token_response};
 ///
 /// # use countersign_core::{
-/// #     Clock, Connection, Grant, ManualClock, Profile, Settings, SystemRandom, token_request,
+/// #     Clock, Connection, PresentedGrant, ManualClock, Profile, Settings, SystemRandom, token_request,
 /// # };
 /// # let profile = Profile::from_toml(r#"
 /// #     id = "acme"
@@ -66,7 +66,7 @@ use crate::{
 /// #     ("provider", "acme"), ("client_id", "app"), ("client_secret", "s3cret"),
 /// # ])?;
 /// # let connection = Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
-/// # let grant = Grant::ClientCredentials;
+/// # let grant = PresentedGrant::ClientCredentials;
 /// # let now = ManualClock::at(1_700_000_000).now();
 /// # let request = token_request(&connection, &grant, now, &SystemRandom::new())?;
 /// let response = Response::new(200, [], r#"{"access_token":"t0ken","expires_in":3600}"#);
@@ -80,7 +80,7 @@ use crate::{
 /// ```
 pub fn read_token_response(
     connection: &Connection,
-    grant: &Grant,
+    grant: &PresentedGrant,
     request: &Request,
     response: &Response,
     now: Moment,
@@ -120,7 +120,7 @@ pub fn read_token_response(
 /// spent something.
 pub(crate) fn explain_send_error(
     connection: &Connection,
-    grant: &Grant,
+    grant: &PresentedGrant,
     error: SendError,
 ) -> Error {
     let error = match error {
@@ -149,15 +149,19 @@ pub(crate) fn leaves_doubt(response: &Response, error: &Error) -> bool {
 }
 
 /// Sets the verdict for when the server may have acted on the request, but its response was lost.
-pub(crate) fn explain_doubt(connection: &Connection, grant: &Grant, error: Error) -> Error {
+pub(crate) fn explain_doubt(
+    connection: &Connection,
+    grant: &PresentedGrant,
+    error: Error,
+) -> Error {
     let refresh = &connection.profile().refresh;
     match grant {
-        Grant::AuthorizationCode { .. } => connection.with_login_hint(
+        PresentedGrant::AuthorizationCode { .. } => connection.with_login_hint(
             error
                 .with_verdict(Verdict::Reauthorize)
                 .with_hint("the code may have been used and is not sent again: log in again"),
         ),
-        Grant::RefreshToken(_) if refresh.rotation != Rotation::Never && refresh.grace_s == 0 => {
+        PresentedGrant::RefreshToken(_) if refresh.rotation != Rotation::Never && refresh.grace_s == 0 => {
             connection.with_login_hint(error
                 .with_verdict(Verdict::OutcomeUnknown)
                 .with_hint("the server may have replaced the refresh token, and nothing was sent twice: if the next refresh is rejected, log in again"))
@@ -169,7 +173,7 @@ pub(crate) fn explain_doubt(connection: &Connection, grant: &Grant, error: Error
 /// A response of the token endpoint, with the request that it belongs to.
 struct ResponseReader<'a> {
     connection: &'a Connection,
-    grant: &'a Grant,
+    grant: &'a PresentedGrant,
     /// The URL that the request was sent to.
     asked: &'a Url,
     response: &'a Response,

@@ -14,8 +14,9 @@ use crate::client::{bound, leases, trace};
 use crate::connection::LiveConnection;
 use crate::responses::explain_send_error;
 use crate::{
-    Clock, Connection, Error, ErrorKind, Grant, GrantKind, Moment, Random, Secret, SystemClock,
-    SystemRandom, TokenResponse, Transport, read_token_response, signed_token, token_request,
+    Clock, Connection, Error, ErrorKind, GrantKind, Moment, PresentedGrant, Random, Secret,
+    SystemClock, SystemRandom, TokenResponse, Transport, read_token_response, signed_token,
+    token_request,
 };
 
 /// Caches access tokens of many subjects that one app impersonates, in little memory.
@@ -400,7 +401,7 @@ impl Inner {
     }
 
     fn ask_traced(&self, connection: &Connection, started: Moment) -> Result<TokenResponse, Error> {
-        let grant = Grant::JwtBearer;
+        let grant = PresentedGrant::JwtBearer;
         let request = token_request(connection, &grant, started, self.random.as_ref())?;
         let response = self
             .transport

@@ -15,8 +15,8 @@ use crate::requests::spends_single_use_secret;
 use crate::responses::{explain_send_error, salvage};
 use crate::secret::fingerprint;
 use crate::{
-    Error, ErrorKind, Extra, Grant, GrantKind, Login, Moment, Request, Response, Secret, SendError,
-    Source, Token, TokenResponse, Verdict, random, read_token_response, signed_token,
+    Error, ErrorKind, Extra, GrantKind, Login, Moment, PresentedGrant, Request, Response, Secret,
+    SendError, Source, Token, TokenResponse, Verdict, random, read_token_response, signed_token,
     token_request,
 };
 
@@ -52,7 +52,7 @@ impl Inner {
         self.respect_rest(&loaded)?;
         let grant = self.choose_grant(&loaded)?;
         match &grant {
-            Grant::RefreshToken(token)
+            PresentedGrant::RefreshToken(token)
                 if spends_single_use_secret(self.connection.profile(), &grant) =>
             {
                 self.rotate(&lease, loaded, token, want)
@@ -98,7 +98,7 @@ impl Inner {
     /// Exchanges a login's code under the lease.
     pub(super) fn exchange_login(
         &self,
-        grant: &Grant,
+        grant: &PresentedGrant,
         returned: &Returned<'_>,
     ) -> Result<Token, Error> {
         let _in_flight = self.enter()?;
@@ -119,7 +119,7 @@ impl Inner {
     fn exchange(
         &self,
         lease: &Held<'_>,
-        grant: &Grant,
+        grant: &PresentedGrant,
         mark: String,
         loaded: &Loaded,
         returned: Option<&Returned<'_>>,
@@ -157,7 +157,7 @@ impl Inner {
             }
         })?;
         let spent = match grant {
-            Grant::RefreshToken(token) => Some(token),
+            PresentedGrant::RefreshToken(token) => Some(token),
             _ => None,
         };
         if let Some(returned) = returned {
@@ -170,7 +170,7 @@ impl Inner {
             ..self.asked(started, spent, mark, before)
         };
         let mut record = Record::of(connection, asked, response, before);
-        if let Grant::AuthorizationCode { .. } = grant {
+        if let PresentedGrant::AuthorizationCode { .. } = grant {
             let got = record.refresh_token.clone();
             record.history.add(
                 self.journal()
@@ -203,9 +203,9 @@ impl Inner {
     ///
     /// If the request sends the record's refresh token, this is the record's mark. Otherwise it is
     /// derived from the grant.
-    pub(super) fn grant_mark(&self, grant: &Grant, record: Option<&Record>) -> String {
+    pub(super) fn grant_mark(&self, grant: &PresentedGrant, record: Option<&Record>) -> String {
         match grant {
-            Grant::RefreshToken(token) => record
+            PresentedGrant::RefreshToken(token) => record
                 .filter(|record| record.refresh_token.as_ref() == Some(token))
                 .and_then(|record| record.grant.clone())
                 .unwrap_or_else(|| fingerprint(token)),
@@ -227,7 +227,11 @@ impl Inner {
     }
 
     /// Sends one request and reads its response.
-    pub(super) fn ask(&self, grant: &Grant, started: Moment) -> Result<TokenResponse, Rejection> {
+    pub(super) fn ask(
+        &self,
+        grant: &PresentedGrant,
+        started: Moment,
+    ) -> Result<TokenResponse, Rejection> {
         let signed = signed_token(
             &self.credentials.current(),
             self.by_server(started),
@@ -251,7 +255,11 @@ impl Inner {
         }
     }
 
-    fn ask_traced(&self, grant: &Grant, started: Moment) -> Result<TokenResponse, Rejection> {
+    fn ask_traced(
+        &self,
+        grant: &PresentedGrant,
+        started: Moment,
+    ) -> Result<TokenResponse, Rejection> {
         let plain = Rejection::plain;
         let connection = self.resolved().map_err(plain)?;
         let by_server = self.by_server(started);
@@ -267,10 +275,10 @@ impl Inner {
             Rejection {
                 ahead_s: date.map(|date| date - now.unix_s()),
                 salvaged: match grant {
-                    Grant::AuthorizationCode { .. } | Grant::RefreshToken(_) => {
+                    PresentedGrant::AuthorizationCode { .. } | PresentedGrant::RefreshToken(_) => {
                         salvage(&connection, &response, &error)
                     }
-                    Grant::JwtBearer | Grant::ClientCredentials => None,
+                    PresentedGrant::JwtBearer | PresentedGrant::ClientCredentials => None,
                 },
                 error,
             }
@@ -347,11 +355,11 @@ impl Inner {
         Err(error.with_provider(&self.connection.profile().id))
     }
 
-    fn choose_grant(&self, loaded: &Loaded) -> Result<Grant, Error> {
+    fn choose_grant(&self, loaded: &Loaded) -> Result<PresentedGrant, Error> {
         let connection = &self.connection;
         match connection.grant() {
-            GrantKind::JwtBearer => Ok(Grant::JwtBearer),
-            GrantKind::ClientCredentials => Ok(Grant::ClientCredentials),
+            GrantKind::JwtBearer => Ok(PresentedGrant::JwtBearer),
+            GrantKind::ClientCredentials => Ok(PresentedGrant::ClientCredentials),
             GrantKind::AuthorizationCode | GrantKind::RefreshToken => {
                 let record = loaded.record.as_ref();
                 if record.is_some_and(|record| record.logged_out) {
@@ -371,7 +379,7 @@ impl Inner {
                 };
                 let token = token.ok_or_else(|| self.login_needed(loaded))?;
                 self.persistence.store().fit_for_rotation()?;
-                Ok(Grant::RefreshToken(token))
+                Ok(PresentedGrant::RefreshToken(token))
             }
             GrantKind::DeviceCode => Err(Error::setting(
                 "grant",

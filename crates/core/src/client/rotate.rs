@@ -16,7 +16,7 @@ use super::{Inner, trace};
 use crate::responses::{explain_doubt, explain_send_error, leaves_doubt, salvage};
 use crate::secret::fingerprint;
 use crate::{
-    Error, ErrorKind, Grant, Response, Secret, SendError, Token, Verdict, random,
+    Error, ErrorKind, PresentedGrant, Response, Secret, SendError, Token, Verdict, random,
     read_token_response, token_request,
 };
 
@@ -66,7 +66,7 @@ impl Inner {
         // Before the intent, because the server may take its time.
         self.resolved()?;
         self.failpoint(Point::BeforeIntent)?;
-        let grant = Grant::RefreshToken(token.clone());
+        let grant = PresentedGrant::RefreshToken(token.clone());
         let intent = Intent {
             id: random::word(self.random.as_ref())?[..12].to_owned(),
             token: token.clone(),
@@ -94,7 +94,7 @@ impl Inner {
     }
 
     /// Sends the request and stores its outcome.
-    fn present(&self, intended: &Intended<'_>, grant: &Grant) -> Result<Token, Error> {
+    fn present(&self, intended: &Intended<'_>, grant: &PresentedGrant) -> Result<Token, Error> {
         let rotation = &intended.rotation;
         let connection = self.resolved();
         let connection = &*connection.map_err(|error| self.not_sent(intended, error))?;
@@ -146,7 +146,7 @@ impl Inner {
     fn failed(
         &self,
         intended: &Intended<'_>,
-        grant: &Grant,
+        grant: &PresentedGrant,
         response: &Response,
         error: Error,
     ) -> Error {
@@ -256,7 +256,7 @@ impl Inner {
         let (id, by) = (&attempt.id, &attempt.by);
         let message = format!("the outcome of refresh attempt {id} (by {by}) is not known");
         let error = Error::new(ErrorKind::Interrupted, message);
-        let grant = Grant::RefreshToken(Secret::new(""));
+        let grant = PresentedGrant::RefreshToken(Secret::new(""));
         explain_doubt(&self.connection, &grant, error)
     }
 }

@@ -6,7 +6,7 @@ use super::leases::Held;
 use super::persistence::Loaded;
 use super::record::Record;
 use super::save::Saved;
-use crate::{Error, ErrorKind, Grant, Secret, Verdict};
+use crate::{Error, ErrorKind, PresentedGrant, Secret, Verdict};
 
 impl Inner {
     /// Makes a salvaged refresh token durable and returns the error for the caller.
@@ -46,13 +46,13 @@ impl Inner {
     /// Builds the record for a response with a refresh token and no usable access token.
     pub(super) fn salvaged_grant(
         &self,
-        grant: &Grant,
+        grant: &PresentedGrant,
         mark: &str,
         loaded: &Loaded,
         refresh_token: Secret,
     ) -> Record {
         let before = loaded.record.clone().unwrap_or_default();
-        if !matches!(grant, Grant::AuthorizationCode { .. }) {
+        if !matches!(grant, PresentedGrant::AuthorizationCode { .. }) {
             return Record {
                 refresh_token: Some(refresh_token),
                 ..before

@@ -6,8 +6,8 @@ use super::record::Record;
 use super::single_flight::Want;
 use super::{Change, Inner};
 use crate::{
-    Connection, Error, ErrorKind, Grant, GrantKind, Store, StoreSetting, Token, UnopenedStore,
-    store,
+    Connection, Error, ErrorKind, GrantKind, PresentedGrant, Store, StoreSetting, Token,
+    UnopenedStore, store,
 };
 
 /// Opens a connection's store. If that fails and the grant doesn't need a store, later calls retry.
@@ -25,10 +25,10 @@ pub(super) fn open(
 }
 
 /// Returns the grant of a connection that doesn't need a store.
-fn grant_of(connection: &Connection) -> Option<Grant> {
+fn grant_of(connection: &Connection) -> Option<PresentedGrant> {
     match connection.grant() {
-        GrantKind::JwtBearer => Some(Grant::JwtBearer),
-        GrantKind::ClientCredentials => Some(Grant::ClientCredentials),
+        GrantKind::JwtBearer => Some(PresentedGrant::JwtBearer),
+        GrantKind::ClientCredentials => Some(PresentedGrant::ClientCredentials),
         GrantKind::AuthorizationCode | GrantKind::RefreshToken | GrantKind::DeviceCode => None,
     }
 }

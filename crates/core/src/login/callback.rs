@@ -5,7 +5,7 @@ use crate::parameters::is_of_callback;
 use crate::profile::ErrorRow;
 use crate::responses::Redactor;
 use crate::{
-    Connection, Error, ErrorKind, Extra, Grant, GrantKind, Profile, Secret, Verdict, form,
+    Connection, Error, ErrorKind, Extra, GrantKind, PresentedGrant, Profile, Secret, Verdict, form,
 };
 
 /// The decoded parameters of a callback, in order.
@@ -112,7 +112,7 @@ pub fn read_authorization_response(
     connection: &Connection,
     login: &Login,
     callback: &str,
-) -> Result<Grant, Error> {
+) -> Result<PresentedGrant, Error> {
     login.read(&connection.profile().errors, callback)
 }
 
@@ -125,12 +125,12 @@ pub(crate) fn kept_parameters(profile: &Profile, callback: &str) -> Result<Extra
 }
 
 impl Login {
-    pub(super) fn read(&self, rows: &[ErrorRow], callback: &str) -> Result<Grant, Error> {
+    pub(super) fn read(&self, rows: &[ErrorRow], callback: &str) -> Result<PresentedGrant, Error> {
         self.check(rows, callback)
             .map_err(|error| error.with_provider(&self.provider))
     }
 
-    fn check(&self, rows: &[ErrorRow], callback: &str) -> Result<Grant, Error> {
+    fn check(&self, rows: &[ErrorRow], callback: &str) -> Result<PresentedGrant, Error> {
         let callback = Callback::parse(callback)?;
         if !callback.has_state(&self.state) {
             return Err(
@@ -145,7 +145,7 @@ impl Login {
             return Err(self.reported(rows, error, description));
         }
         match callback.one("code")? {
-            Some(code) if !code.is_empty() => Ok(Grant::AuthorizationCode {
+            Some(code) if !code.is_empty() => Ok(PresentedGrant::AuthorizationCode {
                 code: Secret::from(code),
                 redirect_uri: self.redirect_uri.clone(),
                 verifier: self.verifier.clone(),

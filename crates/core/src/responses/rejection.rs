@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::{Failure, ResponseReader, ServerError, explain_redirect};
 use crate::profile::ErrorRow;
-use crate::{BasicEncoding, ClientAuth, Error, ErrorKind, Grant, GrantKind, Verdict, form};
+use crate::{
+    BasicEncoding, ClientAuth, Error, ErrorKind, GrantKind, PresentedGrant, Verdict, form,
+};
 
 impl ResponseReader<'_> {
     /// Returns the error for a response without a token.
@@ -45,7 +47,7 @@ impl ResponseReader<'_> {
         let error = explain_redirect(self.asked, setting, self.response, &self.redactor)
             .with_setting(setting);
         match (self.grant, error.hint()) {
-            (Grant::AuthorizationCode { .. }, Some(hint)) => {
+            (PresentedGrant::AuthorizationCode { .. }, Some(hint)) => {
                 let hint = format!("{hint}; then log in again");
                 error.with_hint(hint)
             }
@@ -212,22 +214,24 @@ impl ResponseReader<'_> {
     fn spends_a_grant(&self) -> bool {
         matches!(
             self.grant,
-            Grant::RefreshToken(_) | Grant::AuthorizationCode { .. }
+            PresentedGrant::RefreshToken(_) | PresentedGrant::AuthorizationCode { .. }
         )
     }
 
     fn by_grant(&self, message: String) -> Error {
         match self.grant {
-            Grant::RefreshToken(_) => Error::new(ErrorKind::LoginRequired, message)
+            PresentedGrant::RefreshToken(_) => Error::new(ErrorKind::LoginRequired, message)
                 .with_hint("the refresh token is expired, revoked or replaced: log in again"),
-            Grant::AuthorizationCode { .. } => Error::new(ErrorKind::LoginRequired, message)
-                .with_hint("the code is expired, used or from another login: log in again"),
-            Grant::JwtBearer => Error::new(ErrorKind::Rejected, message)
+            PresentedGrant::AuthorizationCode { .. } => {
+                Error::new(ErrorKind::LoginRequired, message)
+                    .with_hint("the code is expired, used or from another login: log in again")
+            }
+            PresentedGrant::JwtBearer => Error::new(ErrorKind::Rejected, message)
                 .with_setting("private_key")
                 .with_hint(
                     "check private_key, client_id, subject, audience and this machine's clock",
                 ),
-            Grant::ClientCredentials => Error::new(ErrorKind::Rejected, message)
+            PresentedGrant::ClientCredentials => Error::new(ErrorKind::Rejected, message)
                 .with_setting("client_id")
                 .with_hint("check that the vendor lets the app request tokens for itself"),
         }
@@ -236,7 +240,7 @@ impl ResponseReader<'_> {
     fn by_consent(&self, message: String) -> Error {
         let error = Error::new(ErrorKind::ConsentRequired, message);
         match self.grant {
-            Grant::ClientCredentials => error
+            PresentedGrant::ClientCredentials => error
                 .with_verdict(Verdict::FixConfiguration)
                 .with_setting("client_id")
                 .with_hint("have an administrator approve the app at the vendor"),
@@ -247,14 +251,14 @@ impl ResponseReader<'_> {
     /// A new login only helps if the grant started with one.
     fn by_login(&self, message: String) -> Error {
         let (setting, hint) = match self.grant {
-            Grant::RefreshToken(_) | Grant::AuthorizationCode { .. } => {
+            PresentedGrant::RefreshToken(_) | PresentedGrant::AuthorizationCode { .. } => {
                 return Error::new(ErrorKind::LoginRequired, message).with_hint("log in again");
             }
-            Grant::JwtBearer => (
+            PresentedGrant::JwtBearer => (
                 "subject",
                 "check that the app may act for the user in subject, and that the user is active",
             ),
-            Grant::ClientCredentials => (
+            PresentedGrant::ClientCredentials => (
                 "client_id",
                 "check that the vendor lets the app request tokens for itself",
             ),

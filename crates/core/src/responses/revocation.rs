@@ -1,7 +1,7 @@
 //! Responses of revocation endpoints (RFC 7009 section 2.2).
 
 use super::read_token_response;
-use crate::{Connection, Error, ErrorKind, Grant, Moment, Request, Response, Verdict};
+use crate::{Connection, Error, ErrorKind, Moment, PresentedGrant, Request, Response, Verdict};
 
 /// Reads a response of the revocation endpoint. A pure function without I/O.
 ///
@@ -54,7 +54,7 @@ pub fn read_revocation_response(
     // A grant that spends nothing and needs no login: a revocation does neither.
     let read = read_token_response(
         connection,
-        &Grant::ClientCredentials,
+        &PresentedGrant::ClientCredentials,
         request,
         &response,
         now,

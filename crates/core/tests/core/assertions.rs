@@ -2,8 +2,8 @@
 
 use countersign_core::jws::{self, CallbackSigner};
 use countersign_core::{
-    Algorithm, Clock, Connection, Error, Form, Grant, ManualClock, Profile, Settings, SystemRandom,
-    token_request,
+    Algorithm, Clock, Connection, Error, Form, ManualClock, PresentedGrant, Profile, Settings,
+    SystemRandom, token_request,
 };
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ fn with(lines: &str, pairs: &[(&str, &str)]) -> Result<Connection, Error> {
     Connection::with_signer("mine", &settings, provider, std::sync::Arc::new(signer))
 }
 
-fn form(connection: &Connection, grant: &Grant) -> Form {
+fn form(connection: &Connection, grant: &PresentedGrant) -> Form {
     let now = ManualClock::at(NOW).now();
     let request = token_request(connection, grant, now, &SystemRandom::new());
     request.unwrap().form().unwrap().clone()
@@ -47,27 +47,27 @@ fn no_assertion_exceeds_the_maximum_lifetime_after_its_iat() {
         "assertion.algorithms = [\"RS256\"]\nassertion.ttl_s = 300\nassertion.max_ttl_s = 300\n";
     for (grant, field, lines) in [
         (
-            Grant::ClientCredentials,
+            PresentedGrant::ClientCredentials,
             "client_assertion",
             "grants.client-credentials.client_auth = [\"private_key_jwt\"]\n",
         ),
         (
-            Grant::ClientCredentials,
+            PresentedGrant::ClientCredentials,
             "client_assertion",
             "grants.client-credentials.client_auth = [\"client_secret_jwt\"]\n",
         ),
         (
-            Grant::JwtBearer,
+            PresentedGrant::JwtBearer,
             "assertion",
             "grants.jwt-bearer.client_auth = [\"none\"]\n",
         ),
         (
-            Grant::JwtBearer,
+            PresentedGrant::JwtBearer,
             "assertion",
             "grants.jwt-bearer.client_auth = [\"private_key_jwt\"]\n",
         ),
         (
-            Grant::JwtBearer,
+            PresentedGrant::JwtBearer,
             "client_assertion",
             "grants.jwt-bearer.client_auth = [\"private_key_jwt\"]\n",
         ),
@@ -125,7 +125,7 @@ fn send_client_id_adds_the_client_id_to_an_assertion_without_client_authenticati
             ("client_auth", auth),
         ];
         let connection = with(&format!("{JWT_BEARER}{line}"), &settings).unwrap();
-        let form = form(&connection, &Grant::JwtBearer);
+        let form = form(&connection, &PresentedGrant::JwtBearer);
         assert_eq!(form.value("client_id"), client_id, "{line}{auth}");
     }
 }
@@ -145,7 +145,7 @@ fn a_subject_is_required_only_if_the_profile_uses_it() {
         let lines = format!("{JWT_BEARER}assertion.claims.sub = \"{sub}\"\n");
         let subject = subject.map(|subject| ("subject", subject));
         let connection = with(&lines, subject.as_slice()).expect(sub);
-        let claims = claims(&form(&connection, &Grant::JwtBearer), "assertion");
+        let claims = claims(&form(&connection, &PresentedGrant::JwtBearer), "assertion");
         assert_eq!(claims["iss"], "app");
         assert_eq!(claims.get("sub").and_then(Value::as_str), claim, "{sub}");
     }

@@ -1,8 +1,8 @@
 //! Authorization requests and callbacks: every form of a callback, and what each error means.
 
 use countersign_core::{
-    Connection, Error, ErrorKind, Grant, Login, Profile, Response, Settings, SystemRandom, Url,
-    Verdict, read_authorization_response,
+    Connection, Error, ErrorKind, Login, PresentedGrant, Profile, Response, Settings, SystemRandom,
+    Url, Verdict, read_authorization_response,
 };
 
 use crate::support::{Bench, PROFILE, bench, rotated_response};
@@ -55,7 +55,7 @@ fn a_callback_can_be_a_url_a_path_or_a_query() {
     ] {
         assert!(login.matches_callback(&callback), "{callback}");
         let grant = login.finish(&callback).expect(&callback);
-        let Grant::AuthorizationCode { code, .. } = grant else {
+        let PresentedGrant::AuthorizationCode { code, .. } = grant else {
             panic!("finish must return an authorization code");
         };
         assert_eq!(code.expose(), "a/b?c", "{callback}");

@@ -1,8 +1,8 @@
 //! `response.success`, `response.error` and the rows of `[[errors]]` that look at the response.
 
 use countersign_core::{
-    Clock, Error, ErrorKind, Grant, ManualClock, Response, Secret, SystemRandom, TokenResponse,
-    Verdict, read_token_response, token_request,
+    Clock, Error, ErrorKind, ManualClock, PresentedGrant, Response, Secret, SystemRandom,
+    TokenResponse, Verdict, read_token_response, token_request,
 };
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::support::{Bench, NOW, bench, json as response, vendor};
 
 fn read(rules: &str, response: &Response) -> Result<TokenResponse, Error> {
     let connection = vendor(rules, &[]);
-    let grant = Grant::RefreshToken(Secret::from("canary-refresh-token"));
+    let grant = PresentedGrant::RefreshToken(Secret::from("canary-refresh-token"));
     let clock = ManualClock::at(NOW);
     let random = SystemRandom::new();
     let request = token_request(&connection, &grant, clock.now(), &random)?;

@@ -1,8 +1,8 @@
 //! Exact token requests: RFC vectors, and every client authentication method.
 
 use countersign_core::{
-    Clock, Connection, Form, Grant, ManualClock, Moment, Request, Secret, SystemRandom, jws,
-    token_request,
+    Clock, Connection, Form, ManualClock, Moment, PresentedGrant, Request, Secret, SystemRandom,
+    jws, token_request,
 };
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ fn now() -> Moment {
     ManualClock::at(NOW).now()
 }
 
-fn request(connection: &Connection, grant: &Grant) -> Request {
+fn request(connection: &Connection, grant: &PresentedGrant) -> Request {
     token_request(connection, grant, now(), &SystemRandom::new()).unwrap()
 }
 
@@ -69,7 +69,7 @@ fn basic_credentials_match_rfc_6749_section_2_3_1() {
                 // Spaces around a client ID are trimmed, but this vector has some.
                 continue;
             }
-            let request = request(&connection, &Grant::ClientCredentials);
+            let request = request(&connection, &PresentedGrant::ClientCredentials);
             let expected = case[member].as_str().unwrap();
             if member == "authorization" || !expected.is_empty() {
                 assert_eq!(authorization(&request), expected, "{id} {encoding}");
@@ -102,7 +102,7 @@ fn the_assertion_parameters_are_those_of_rfc_7523() {
         ("private_key", key.as_str()),
     ])
     .unwrap();
-    let body = request(&jwt, &Grant::JwtBearer).body().unwrap();
+    let body = request(&jwt, &PresentedGrant::JwtBearer).body().unwrap();
     let encoded = vectors["grant_type_form_encoded"].as_str().unwrap();
     assert!(
         body.starts_with(&format!("grant_type={encoded}&assertion=eyJ")),
@@ -122,7 +122,7 @@ fn the_assertion_parameters_are_those_of_rfc_7523() {
         ("private_key", key.as_str()),
     ])
     .unwrap();
-    let request = request(&client, &Grant::ClientCredentials);
+    let request = request(&client, &PresentedGrant::ClientCredentials);
     let form = request.form().unwrap();
     assert_eq!(
         form.names().collect::<Vec<_>>(),
@@ -160,7 +160,7 @@ fn assertions_are_back_dated_bounded_and_fresh() {
     };
     let of = |connection: &Connection| {
         claims(
-            request(connection, &Grant::JwtBearer)
+            request(connection, &PresentedGrant::JwtBearer)
                 .form()
                 .unwrap()
                 .value("assertion")
@@ -181,7 +181,7 @@ fn assertions_are_back_dated_bounded_and_fresh() {
 
 #[test]
 fn each_client_authentication_sends_its_own_and_no_more() {
-    let refresh = Grant::RefreshToken(Secret::new("r+/="));
+    let refresh = PresentedGrant::RefreshToken(Secret::new("r+/="));
     for (auth, body, header) in [
         (
             "basic",
@@ -226,7 +226,7 @@ fn client_secret_jwt_is_signed_with_the_secret() {
         ("client_auth", "client_secret_jwt"),
         ("scopes", "read write"),
     ]);
-    let request = request(&connection, &Grant::ClientCredentials);
+    let request = request(&connection, &PresentedGrant::ClientCredentials);
     let form = request.form().unwrap();
     assert_eq!(form.value("scope"), Some("read write"));
     assert_eq!(form.value("client_secret"), None);

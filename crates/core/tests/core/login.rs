@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use countersign_core::{
-    Connection, ErrorKind, Grant, Listener, Login, SystemRandom, Url, Verdict, pkce,
+    Connection, ErrorKind, Listener, Login, PresentedGrant, SystemRandom, Url, Verdict, pkce,
 };
 
 use crate::support::{Bench, bench, connection, rotated_response};
@@ -109,7 +109,7 @@ fn state_is_checked_before_the_rest_of_the_callback() {
         login
             .finish(&format!("?state={state}&code=x&extra=1"))
             .unwrap(),
-        Grant::AuthorizationCode { .. }
+        PresentedGrant::AuthorizationCode { .. }
     ));
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use countersign_core::{
-    Clock, Error, ErrorKind, Grant, MemoryStore, Response, Secret, Source, Store, Subjects,
-    SystemRandom, TokenResponse, Verdict, read_token_response, token_request,
+    Clock, Error, ErrorKind, MemoryStore, PresentedGrant, Response, Secret, Source, Store,
+    Subjects, SystemRandom, TokenResponse, Verdict, read_token_response, token_request,
 };
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ fn jwt(claims: &Value) -> String {
 /// Reads a response to a refresh.
 fn read(rules: &str, response: &Response) -> Result<TokenResponse, Error> {
     let connection = vendor(rules, &[]);
-    let grant = Grant::RefreshToken(Secret::from("r0"));
+    let grant = PresentedGrant::RefreshToken(Secret::from("r0"));
     let clock = countersign_core::ManualClock::at(NOW);
     let random = SystemRandom::new();
     let request = token_request(&connection, &grant, clock.now(), &random)?;

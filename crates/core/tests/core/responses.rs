@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_core::{
-    App, Client, Connection, Error, ErrorKind, Extra, Grant, ManualClock, MemoryStore, Profile,
-    Provider, Request, Response, Revocation, Settings, Store, SystemRandom, Token, Url, Verdict,
-    read_resource_response, read_token_response, token_request,
+    App, Client, Connection, Error, ErrorKind, Extra, ManualClock, MemoryStore, PresentedGrant,
+    Profile, Provider, Request, Response, Revocation, Settings, Store, SystemRandom, Token, Url,
+    Verdict, read_resource_response, read_token_response, token_request,
 };
 
 use crate::support::{
@@ -385,7 +385,7 @@ fn a_redirect_spends_no_code() {
         ("client_secret", "s3cret"),
         ("redirect_uri", "https://app.example/callback"),
     ]);
-    let grant = Grant::AuthorizationCode {
+    let grant = PresentedGrant::AuthorizationCode {
         code: "canary-code".into(),
         redirect_uri: "https://app.example/callback".into(),
         verifier: "canary-verifier".into(),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use countersign_core::{
-    Client, Connection, Error, Grant, MemoryStore, Response, Secret, Settings, SystemRandom,
-    read_token_response, token_request,
+    Client, Connection, Error, MemoryStore, PresentedGrant, Response, Secret, Settings,
+    SystemRandom, read_token_response, token_request,
 };
 
 use crate::support::{MockTransport, provider, refreshing};
@@ -58,7 +58,7 @@ fn planted() -> Settings {
 fn debug_of_everything_shows_no_secret() {
     let settings = planted();
     let connection = Connection::new("mine", &settings, provider()).unwrap();
-    let grant = Grant::RefreshToken(Secret::new("canary"));
+    let grant = PresentedGrant::RefreshToken(Secret::new("canary"));
     let now = countersign_core::Clock::now(&countersign_core::ManualClock::at(1));
     let request = token_request(&connection, &grant, now, &SystemRandom::new()).unwrap();
     let response = Response::new(
@@ -88,7 +88,7 @@ fn debug_of_everything_shows_no_secret() {
             "Connection",
             format!("{connection:?} {:#?}", connection.network()),
         ),
-        ("Grant", format!("{grant:?}")),
+        ("PresentedGrant", format!("{grant:?}")),
         ("Request", format!("{request:?}")),
         ("Response", format!("{response:?}")),
         ("TokenResponse", format!("{read:?}")),

@@ -3,8 +3,8 @@
 use countersign_core::jws::{self, Algorithm, CallbackSigner};
 use countersign_core::key::Certificate;
 use countersign_core::{
-    Clock, Connection, Error, ErrorKind, Form, Grant, ManualClock, Profile, Settings, SystemRandom,
-    token_request,
+    Clock, Connection, Error, ErrorKind, Form, ManualClock, PresentedGrant, Profile, Settings,
+    SystemRandom, token_request,
 };
 
 use crate::openssl::{openssl, openssl_text};
@@ -59,7 +59,7 @@ fn claims_of_snowflake() {
     let fingerprint =
         base64_simd::STANDARD.encode_to_string(openssl("dgst -sha256 -binary", &spki));
     let connection = with(KEY_PAIR, &key, &[("extra.account", "my_org-acct.eu.azure")]).unwrap();
-    let (header, claims) = parts(&form(&connection, &Grant::JwtBearer), "assertion");
+    let (header, claims) = parts(&form(&connection, &PresentedGrant::JwtBearer), "assertion");
     assert_eq!(header, r#"{"alg":"RS256","typ":"JWT"}"#);
     assert_eq!(
         claims,
@@ -81,7 +81,7 @@ fn header_of_entra() {
     let chained = [key.as_str(), &issuer, &own].concat();
 
     let connection = with(CERTIFICATE, &chained, &[("key_id", "7")]).unwrap();
-    let form = form(&connection, &Grant::ClientCredentials);
+    let form = form(&connection, &PresentedGrant::ClientCredentials);
     let (header, claims) = parts(&form, "client_assertion");
     let thumbprints = format!(r#""x5t":"{sha1}","x5t#S256":"{sha256}""#);
     assert_eq!(
@@ -99,7 +99,7 @@ fn header_of_entra() {
     // With the chain, in which the key's own certificate comes first.
     let with_chain = CERTIFICATE.replace("ttl_s", "x5c = true\n    ttl_s");
     let connection = with(&with_chain, &chained, &[]).unwrap();
-    let form = self::form(&connection, &Grant::ClientCredentials);
+    let form = self::form(&connection, &PresentedGrant::ClientCredentials);
     let plain = |pem: &str| base64_simd::STANDARD.encode_to_string(der(pem));
     let chain = format!(r#""x5c":["{}","{}"]"#, plain(&own), plain(&issuer));
     assert_eq!(
@@ -114,7 +114,7 @@ fn header_of_entra() {
     let connection = by_signer(CERTIFICATE, device).unwrap();
     let error = token_request(
         &connection,
-        &Grant::ClientCredentials,
+        &PresentedGrant::ClientCredentials,
         ManualClock::at(NOW).now(),
         &SystemRandom::new(),
     )
@@ -165,7 +165,7 @@ fn a_key_without_its_certificate_is_rejected_if_the_vendor_needs_it() {
     // With `?`, the certificate is optional.
     let rules = CERTIFICATE.replace("256}", "256?}").replace("1}", "1?}");
     let connection = with(&rules, &key, &[]).unwrap();
-    let form = form(&connection, &Grant::ClientCredentials);
+    let form = form(&connection, &PresentedGrant::ClientCredentials);
     let (header, _) = parts(&form, "client_assertion");
     assert_eq!(header, r#"{"alg":"PS256","typ":"JWT"}"#);
 }
@@ -179,7 +179,7 @@ fn the_certificate_of_a_pkcs12_file_is_used() {
     let p12 = openssl("pkcs12 -export -passout pass:open", both.as_bytes());
     let text = base64_simd::STANDARD.encode_to_string(p12);
     let connection = with(CERTIFICATE, &text, &[("private_key_passphrase", "open")]).unwrap();
-    let form = form(&connection, &Grant::ClientCredentials);
+    let form = form(&connection, &PresentedGrant::ClientCredentials);
     let own = Certificate::from_bytes(own.as_bytes()).unwrap();
     assert!(parts(&form, "client_assertion").0.contains(&own.x5t_s256()));
 }
@@ -220,7 +220,7 @@ fn every_placeholder_and_filter() {
             ("key_id", "KEY"),
         ],
     );
-    let form = form(&connection.unwrap(), &Grant::JwtBearer);
+    let form = form(&connection.unwrap(), &PresentedGrant::JwtBearer);
     let (header, claims) = parts(&form, "assertion");
     assert_eq!(header, r#"{"alg":"RS256","typ":"at+app","kid":"key"}"#);
     assert_eq!(
@@ -250,11 +250,14 @@ fn claims_are_part_of_the_assertion_of_the_grant() {
     "#;
     let set = [("extra.account", "acct")];
     let by = |grant: &'static str| with(rules, &key, &[set[0], ("grant", grant)]).unwrap();
-    let both = form(&by("jwt-bearer"), &Grant::JwtBearer);
+    let both = form(&by("jwt-bearer"), &PresentedGrant::JwtBearer);
     assert!(parts(&both, "assertion").1.contains(r#""tenant":"acct""#));
     assert!(!parts(&both, "client_assertion").1.contains("tenant"));
     assert!(parts(&both, "client_assertion").0.contains(r#""typ":"x""#));
-    let alone = form(&by("client-credentials"), &Grant::ClientCredentials);
+    let alone = form(
+        &by("client-credentials"),
+        &PresentedGrant::ClientCredentials,
+    );
     assert!(parts(&alone, "client_assertion").1.contains("tenant"));
     let secret = [
         set[0],
@@ -263,7 +266,7 @@ fn claims_are_part_of_the_assertion_of_the_grant() {
         ("client_secret", "a secret of at least thirty-two bytes"),
     ];
     let by_secret = with(rules, "", &secret).unwrap();
-    let form = form(&by_secret, &Grant::ClientCredentials);
+    let form = form(&by_secret, &PresentedGrant::ClientCredentials);
     assert!(parts(&form, "client_assertion").1.contains("tenant"));
 }
 
@@ -340,7 +343,7 @@ fn parameters_are_added_and_override_those_of_the_grant() {
     "#;
     let set = [("extra.account", "a+1"), ("client_secret", "s3cret")];
     let connection = with(rules, "", &set).unwrap();
-    let body = form(&connection, &Grant::ClientCredentials).encode();
+    let body = form(&connection, &PresentedGrant::ClientCredentials).encode();
     assert_eq!(
         body.as_str(),
         "grant_type=account_credentials&account_id=a%2B1&limit=7\
@@ -348,7 +351,7 @@ fn parameters_are_added_and_override_those_of_the_grant() {
          &client_id=app&client_secret=s3cret"
     );
     // They are for one grant, and not for the refreshes after it.
-    let refresh = form(&connection, &Grant::RefreshToken("r".into())).encode();
+    let refresh = form(&connection, &PresentedGrant::RefreshToken("r".into())).encode();
     assert!(!refresh.contains("account"), "{}", *refresh);
 }
 
@@ -485,7 +488,7 @@ fn by_signer(rules: &str, signer: CallbackSigner) -> Result<Connection, Error> {
     )
 }
 
-fn form(connection: &Connection, grant: &Grant) -> Form {
+fn form(connection: &Connection, grant: &PresentedGrant) -> Form {
     let now = ManualClock::at(NOW).now();
     let request = token_request(connection, grant, now, &SystemRandom::new());
     request.unwrap().form().unwrap().clone()

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_core::{
-    Clock, Connection, Error, ErrorKind, Grant, ManualClock, MemoryStore, Profile, Request,
-    Settings, Source, Subjects, SystemRandom, jws, signed_token, token_request,
+    Clock, Connection, Error, ErrorKind, ManualClock, MemoryStore, PresentedGrant, Profile,
+    Request, Settings, Source, Subjects, SystemRandom, jws, signed_token, token_request,
 };
 use serde_json::{Value, json};
 
@@ -89,7 +89,7 @@ fn connect(rules: &str, settings: &[(&str, &str)]) -> Result<Connection, Error> 
     Connection::new("mine", &settings, countersign_core::from_profile(profile))
 }
 
-fn request(connection: &Connection, grant: &Grant) -> Request {
+fn request(connection: &Connection, grant: &PresentedGrant) -> Request {
     let now = ManualClock::at(NOW).now();
     token_request(connection, grant, now, &SystemRandom::new()).unwrap()
 }
@@ -116,7 +116,7 @@ fn an_assertion_is_sent_as_the_client_secret() {
         ("private_key", &key),
     ];
     let connection = connect(APPLE, &settings).unwrap();
-    let request = request(&connection, &Grant::RefreshToken("r1".into()));
+    let request = request(&connection, &PresentedGrant::RefreshToken("r1".into()));
     let form = request.form().unwrap();
     assert_eq!(
         form.names().collect::<Vec<_>>(),
@@ -140,7 +140,7 @@ fn an_assertion_is_sent_as_the_bearer_token_of_the_request() {
         ("private_key", &key),
     ];
     let connection = connect(GITHUB, &settings).unwrap();
-    let request = request(&connection, &Grant::JwtBearer);
+    let request = request(&connection, &PresentedGrant::JwtBearer);
     assert_eq!(
         request.url().as_str(),
         "https://api.acme.example/app/installations/42/access_tokens"
@@ -161,7 +161,10 @@ fn an_assertion_is_sent_as_the_bearer_token_of_the_request() {
         "    params = { repositories = [\"{extra.repository?}\"] }\n",
         "",
     );
-    let request = self::request(&connect(&form, &settings).unwrap(), &Grant::JwtBearer);
+    let request = self::request(
+        &connect(&form, &settings).unwrap(),
+        &PresentedGrant::JwtBearer,
+    );
     assert_eq!(request.body().unwrap().as_str(), "");
 }
 
@@ -186,7 +189,7 @@ fn an_assertion_is_the_access_token() {
         json!({"iss": "ISSUER", "aud": "appstoreconnect-v1", "iat": NOW - 60, "nbf": NOW - 60, "exp": NOW + 1140})
     );
     assert_eq!(token.expires_in, Some(Duration::from_secs(1140)));
-    let error = token_request(&connection, &Grant::JwtBearer, now, &random).unwrap_err();
+    let error = token_request(&connection, &PresentedGrant::JwtBearer, now, &random).unwrap_err();
     assert!(error.message().contains("makes no request"), "{error}");
     // Connections that request tokens sign none.
     let key = rs256();

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use countersign_core::{
-    BodyFormat, Clock, Connection, Error, Form, Grant, Login, ManualClock, MemoryStore, Method,
-    Profile, Provider, Request, Response, Secret, Settings, SystemRandom, TokenTypeHint,
-    read_token_response, revocation_request, token_request,
+    BodyFormat, Clock, Connection, Error, Form, Login, ManualClock, MemoryStore, Method,
+    PresentedGrant, Profile, Provider, Request, Response, Secret, Settings, SystemRandom,
+    TokenTypeHint, read_token_response, revocation_request, token_request,
 };
 
 use crate::support::{NOW, bench_with, token_response};
@@ -46,7 +46,7 @@ fn connect(rules: &str, more: &[(&str, &str)]) -> Result<Connection, Error> {
     Connection::new("mine", &settings, provider)
 }
 
-fn request(connection: &Connection, grant: &Grant) -> Request {
+fn request(connection: &Connection, grant: &PresentedGrant) -> Request {
     let now = ManualClock::at(NOW).now();
     token_request(connection, grant, now, &SystemRandom::new()).unwrap()
 }
@@ -60,8 +60,8 @@ fn header<'a>(request: &'a Request, name: &str) -> Vec<&'a str> {
     found.map(|(_, value)| value.expose()).collect()
 }
 
-fn code() -> Grant {
-    Grant::AuthorizationCode {
+fn code() -> PresentedGrant {
+    PresentedGrant::AuthorizationCode {
         code: "c0de".into(),
         redirect_uri: "https://app.example/cb".into(),
         verifier: "v3rifier".into(),
@@ -90,7 +90,10 @@ const JSON: &str = r#"
 
 #[test]
 fn a_json_body_keeps_the_types_of_params() {
-    let request = request(&connect(JSON, &[]).unwrap(), &Grant::ClientCredentials);
+    let request = request(
+        &connect(JSON, &[]).unwrap(),
+        &PresentedGrant::ClientCredentials,
+    );
     assert_eq!(request.method(), Method::Post);
     assert_eq!(request.content_type(), Some("application/json"));
     assert_eq!(
@@ -99,7 +102,10 @@ fn a_json_body_keeps_the_types_of_params() {
     );
     // A form has only texts, and one field for each item.
     let form = JSON.replace("body = \"json\"", "");
-    let request = self::request(&connect(&form, &[]).unwrap(), &Grant::ClientCredentials);
+    let request = self::request(
+        &connect(&form, &[]).unwrap(),
+        &PresentedGrant::ClientCredentials,
+    );
     assert_eq!(
         request.content_type(),
         Some("application/x-www-form-urlencoded")
@@ -123,7 +129,7 @@ fn a_json_body_is_json_whatever_its_values_contain() {
 fn parameters_in_the_query_leave_the_body_empty_and_the_url_secret() {
     let rules = JSON.replace("\"json\"", "\"query\"");
     let connection = connect(&rules, &[]).unwrap();
-    let request = request(&connection, &Grant::ClientCredentials);
+    let request = request(&connection, &PresentedGrant::ClientCredentials);
     assert_eq!(request.content_type(), None);
     assert_eq!(body(&request), "");
     assert_eq!(
@@ -144,7 +150,7 @@ fn parameters_in_the_query_leave_the_body_empty_and_the_url_secret() {
         let says = format!(r#"{{"error":"invalid_client","error_description":"see {url}"}}"#);
         let response = Response::new(status, [("Location", url.as_str())], says);
         let now = ManualClock::at(NOW).now();
-        let grant = Grant::ClientCredentials;
+        let grant = PresentedGrant::ClientCredentials;
         let error = read_token_response(&connection, &grant, &request, &response, now).unwrap_err();
         assert!(!format!("{error:?}{error}").contains("s3cret"), "{error:?}");
     }
@@ -158,7 +164,7 @@ fn headers_are_filled_and_may_replace_accept() {
         headers = { accept = "application/vnd.acme+json", X-Account = "{extra.account}", X-Version = "{extra.version?}", X-Level = 3 }
     "#;
     let connection = connect(rules, &[]).unwrap();
-    let request = request(&connection, &Grant::ClientCredentials);
+    let request = request(&connection, &PresentedGrant::ClientCredentials);
     assert_eq!(header(&request, "accept"), ["application/vnd.acme+json"]);
     assert!(header(&request, "Accept").is_empty());
     assert_eq!(header(&request, "X-Account"), ["42"]);
@@ -230,7 +236,7 @@ fn parameters_have_the_names_of_the_vendor() {
         "type=authorization_code&auth_code=c0de&code_verifier=v3rifier&client_key=a+b&app_secret=s3cret%21"
     );
     // The profile has no rules for refresh-token, so those of the login apply.
-    let refresh = self::request(&connection, &Grant::RefreshToken("r1".into()));
+    let refresh = self::request(&connection, &PresentedGrant::RefreshToken("r1".into()));
     assert_eq!(
         body(&refresh),
         "type=refresh_token&refresh_token=r1&client_key=a+b&app_secret=s3cret%21"
@@ -258,7 +264,7 @@ fn a_refresh_without_rules_of_its_own_is_encoded_like_the_login() {
         params = { audience = "only with the code" }
     "#;
     let connection = connect(rules, &[]).unwrap();
-    let refresh = request(&connection, &Grant::RefreshToken("r1".into()));
+    let refresh = request(&connection, &PresentedGrant::RefreshToken("r1".into()));
     assert_eq!(
         body(&refresh),
         r#"{"grant_type":"refresh_token","refresh_token":"r1","client_id":"a b"}"#
@@ -267,7 +273,7 @@ fn a_refresh_without_rules_of_its_own_is_encoded_like_the_login() {
     let own = format!("{rules}\n[grants.refresh-token]\nclient_auth = [\"none\"]\n");
     let refresh = request(
         &connect(&own, &[("grant", "authorization-code")]).unwrap(),
-        &Grant::RefreshToken("r1".into()),
+        &PresentedGrant::RefreshToken("r1".into()),
     );
     assert_eq!(refresh.format(), BodyFormat::Form);
     assert!(header(&refresh, "X-Account").is_empty());
@@ -316,7 +322,7 @@ fn a_grant_without_client_id_sends_none_and_rejects_one() {
     let provider = countersign_core::from_profile(profile(rules).unwrap());
     let connection = Connection::new("mine", &settings, provider).unwrap();
     assert_eq!(
-        body(&request(&connection, &Grant::ClientCredentials)),
+        body(&request(&connection, &PresentedGrant::ClientCredentials)),
         "grant_type=client_credentials&client_secret=s3cret"
     );
 }

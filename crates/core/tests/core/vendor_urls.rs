@@ -1,7 +1,7 @@
 //! URLs of profiles that settings fill: other servers, paths and audiences for each tenant.
 
 use countersign_core::{Clock, ManualClock, SystemRandom};
-use countersign_core::{Connection, Error, Grant, Profile, Settings, token_request};
+use countersign_core::{Connection, Error, PresentedGrant, Profile, Settings, token_request};
 use proptest::prelude::*;
 
 use crate::support::NOW;
@@ -172,7 +172,7 @@ fn an_endpoint_that_the_grant_does_not_use_needs_no_setting() {
 fn refresh_requests_go_to_their_own_endpoint() {
     let more = [("extra.shop", "my-shop"), ("grant", "authorization-code")];
     let connection = connect(SHOP, &more).unwrap();
-    let grant = Grant::RefreshToken("r1".into());
+    let grant = PresentedGrant::RefreshToken("r1".into());
     let now = ManualClock::at(NOW).now();
     let request = token_request(&connection, &grant, now, &SystemRandom::new()).unwrap();
     assert_eq!(
@@ -196,7 +196,13 @@ fn the_issuer_of_an_environment_is_no_audience_by_itself() {
         let connection = connect(text, &[&own, more].concat()).unwrap();
         let now = ManualClock::at(NOW).now();
         let random = SystemRandom::new();
-        let request = token_request(&connection, &Grant::ClientCredentials, now, &random).unwrap();
+        let request = token_request(
+            &connection,
+            &PresentedGrant::ClientCredentials,
+            now,
+            &random,
+        )
+        .unwrap();
         let form = request.body().unwrap();
         crate::support::claims_of(&form)["aud"]
             .as_str()

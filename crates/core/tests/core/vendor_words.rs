@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use countersign_core::{
-    App, Clock, Connection, Error, ErrorKind, Grant, GrantKind, ManualClock, Profile, Provider,
-    Request, Response, Settings, SystemRandom, TokenResponse, Verdict, read_json,
+    App, Clock, Connection, Error, ErrorKind, GrantKind, ManualClock, PresentedGrant, Profile,
+    Provider, Request, Response, Settings, SystemRandom, TokenResponse, Verdict, read_json,
     read_token_response, token_request,
 };
 use zeroize::Zeroizing;
@@ -67,7 +67,7 @@ fn connection(grant: &str, parameters: &'static [(&'static str, &'static str)]) 
     Connection::new("mine", &settings, Arc::new(provider)).unwrap()
 }
 
-fn request(connection: &Connection, grant: &Grant) -> Result<Request, Error> {
+fn request(connection: &Connection, grant: &PresentedGrant) -> Result<Request, Error> {
     token_request(
         connection,
         grant,
@@ -79,8 +79,8 @@ fn request(connection: &Connection, grant: &Grant) -> Result<Request, Error> {
 fn read(grant: &str, status: u16, body: &str) -> Result<TokenResponse, Error> {
     let connection = connection(grant, &[]);
     let grant = match connection.grant() {
-        GrantKind::RefreshToken => Grant::RefreshToken("r0".into()),
-        _ => Grant::ClientCredentials,
+        GrantKind::RefreshToken => PresentedGrant::RefreshToken("r0".into()),
+        _ => PresentedGrant::ClientCredentials,
     };
     let request = request(&connection, &grant).unwrap();
     let response = Response::new(status, [("Content-Type", "application/json")], body);
@@ -102,7 +102,7 @@ fn a_parameter_overrides_one_of_the_grant_or_follows_them() {
             ("grant_type", "account_credentials"),
         ],
     );
-    let request = request(&connection, &Grant::ClientCredentials).unwrap();
+    let request = request(&connection, &PresentedGrant::ClientCredentials).unwrap();
     assert_eq!(
         request.body().unwrap().as_str(),
         "grant_type=account_credentials&scope=a+b&account_id=42+%26&client_id=app&client_secret=s3cret",
@@ -122,7 +122,7 @@ fn a_provider_cannot_set_parameters_that_authenticate_or_spend_a_grant() {
     ];
     for parameters in FORBIDDEN {
         let connection = connection("client-credentials", parameters);
-        let error = request(&connection, &Grant::ClientCredentials).unwrap_err();
+        let error = request(&connection, &PresentedGrant::ClientCredentials).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Plugin);
         assert!(error.message().contains(parameters[0].0), "{error}");
     }

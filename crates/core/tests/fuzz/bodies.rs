@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use countersign_core::jws::{self, Algorithm, VerificationKey};
 use countersign_core::{
-    Clock, Connection, Error, Grant, IdTokenRules, Listener, Login, ManualClock, Moment, Profile,
-    Random, Response, Secret, Settings, Url, read_token_response, testing, token_request,
+    Clock, Connection, Error, IdTokenRules, Listener, Login, ManualClock, Moment, PresentedGrant,
+    Profile, Random, Response, Secret, Settings, Url, read_token_response, testing, token_request,
 };
 
 /// A public key (RFC 8037 appendix A.2) and a secret.
@@ -75,8 +75,8 @@ pub(crate) fn token_response(data: &[u8]) {
     let headers = [("Content-Type", "application/json"), ("Retry-After", "7")];
     let response = Response::new(status, headers, body);
     for grant in [
-        Grant::RefreshToken(Secret::new("r3fresh-r3fresh")),
-        Grant::ClientCredentials,
+        PresentedGrant::RefreshToken(Secret::new("r3fresh-r3fresh")),
+        PresentedGrant::ClientCredentials,
     ] {
         let request =
             token_request(&CONNECTION, &grant, now(), &Zeros).expect("the grant is complete");
@@ -134,8 +134,13 @@ pub(crate) fn profile_template(data: &[u8]) {
     let Ok(connection) = Connection::new("mine", &settings, provider) else {
         return;
     };
-    let request = token_request(&connection, &Grant::ClientCredentials, now(), &Zeros)
-        .expect("a valid connection has all settings");
+    let request = token_request(
+        &connection,
+        &PresentedGrant::ClientCredentials,
+        now(),
+        &Zeros,
+    )
+    .expect("a valid connection has all settings");
     let form = request.form().expect("a token request has a form");
     let assertion = form
         .value("client_assertion")

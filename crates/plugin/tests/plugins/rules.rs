@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use countersign_core::{Error, ErrorKind, Grant, Verdict};
+use countersign_core::{Error, ErrorKind, PresentedGrant, Verdict};
 use countersign_plugin::{Loader, Plugin};
 use countersign_plugin_testing::{Built, c, rust};
 
@@ -28,7 +28,7 @@ impl Rude {
     fn parameters(&self, how: &str) -> Result<(), Error> {
         let settings = [("extra.how", how), ("extra.where", "parameters")];
         let connection = connection(&self.plugin, settings).unwrap();
-        request(&connection, &Grant::ClientCredentials).map(drop)
+        request(&connection, &PresentedGrant::ClientCredentials).map(drop)
     }
 
     fn check(&self, how: &str) -> Result<(), Error> {
@@ -202,7 +202,7 @@ fn a_panic_in_rust_fails_only_that_request() {
     assert!(suspicion.starts_with("`check` panicked"), "{suspicion}");
     let connection = of("parameters").unwrap();
     reported(
-        request(&connection, &Grant::ClientCredentials).unwrap_err(),
+        request(&connection, &PresentedGrant::ClientCredentials).unwrap_err(),
         "parameters",
     );
     let response = json(200, r#"{"access_token":"at1"}"#);

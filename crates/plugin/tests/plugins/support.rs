@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use countersign_core::{
-    Client, Clock, Connection, Error, Grant, ManualClock, Moment, Registry, Request, Response,
-    Settings, SystemRandom, TokenResponse, Transport, read_token_response, token_request,
+    Client, Clock, Connection, Error, ManualClock, Moment, PresentedGrant, Registry, Request,
+    Response, Settings, SystemRandom, TokenResponse, Transport, read_token_response, token_request,
 };
 use countersign_plugin::{Loader, Plugin};
 use countersign_plugin_testing::Built;
@@ -42,13 +42,13 @@ pub(crate) fn connection<'a>(
     Connection::from_registry("mine", &settings, &registry)
 }
 
-pub(crate) fn request(connection: &Connection, grant: &Grant) -> Result<Request, Error> {
+pub(crate) fn request(connection: &Connection, grant: &PresentedGrant) -> Result<Request, Error> {
     token_request(connection, grant, now(), &SystemRandom::new())
 }
 
 /// Reads a response to a client credentials request.
 pub(crate) fn read(connection: &Connection, response: &Response) -> Result<TokenResponse, Error> {
-    let grant = Grant::ClientCredentials;
+    let grant = PresentedGrant::ClientCredentials;
     let request = request(connection, &grant)?;
     read_token_response(connection, &grant, &request, response, now())
 }

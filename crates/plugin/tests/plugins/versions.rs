@@ -3,7 +3,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use countersign_core::{ErrorKind, Grant, ManualClock, Registry, SendError, Transport, Verdict};
+use countersign_core::{
+    ErrorKind, ManualClock, PresentedGrant, Registry, SendError, Transport, Verdict,
+};
 use countersign_core::{Request, Response, Settings};
 use countersign_plugin::{Level, Loader, Plugin};
 use countersign_plugin_testing::{Built, c};
@@ -55,12 +57,12 @@ fn the_frozen_plugin_checks_and_logs_and_sees_no_secret() {
 fn the_frozen_plugin_adds_parameters() {
     let built = frozen();
     let connection = connection(&with_clock(&built), [("extra.tenant", "some & more")]).unwrap();
-    let body = request(&connection, &Grant::ClientCredentials).unwrap();
+    let body = request(&connection, &PresentedGrant::ClientCredentials).unwrap();
     assert_eq!(
         body.body().unwrap().as_str(),
         "grant_type=client_credentials&asked_by=client-credentials&day=1&tenant=some+%26+more&client_id=app&client_secret=s3cret",
     );
-    let refresh = request(&connection, &Grant::RefreshToken("r0".into())).unwrap();
+    let refresh = request(&connection, &PresentedGrant::RefreshToken("r0".into())).unwrap();
     let form = refresh.form().unwrap();
     assert_eq!(form.value("asked_by"), Some("refresh-token"));
 }
@@ -132,7 +134,7 @@ fn a_plugin_newer_than_the_host_runs() {
     let plugin = load(&built);
     assert_eq!((plugin.name(), plugin.version()), ("newer", ""));
     let good = connection(&plugin, []).unwrap();
-    let request = request(&good, &Grant::ClientCredentials).unwrap();
+    let request = request(&good, &PresentedGrant::ClientCredentials).unwrap();
     assert_eq!(request.form().unwrap().value("random"), Some("no"));
     let error = connection(&plugin, [("client_id", "nope")]).unwrap_err();
     assert_eq!(error.message(), "connection `mine`: `client_id` is nope");
@@ -176,7 +178,7 @@ fn threads_call_one_plugin_concurrently() {
                     let connection =
                         countersign_core::Connection::from_registry("mine", &settings, registry)
                             .unwrap();
-                    let request = request(&connection, &Grant::ClientCredentials).unwrap();
+                    let request = request(&connection, &PresentedGrant::ClientCredentials).unwrap();
                     assert_eq!(request.form().unwrap().value("tenant"), Some(&*tenant));
                 }
             });

@@ -13,8 +13,8 @@ mod requests;
 
 use countersign_core::profile::{PkceSupport, Rotation};
 use countersign_core::{
-    BasicEncoding, Connection, ErrorKind, Grant, GrantKind, Login, Settings, TokenTypeHint,
-    Verdict, revocation_request,
+    BasicEncoding, Connection, ErrorKind, GrantKind, Login, PresentedGrant, Settings,
+    TokenTypeHint, Verdict, revocation_request,
 };
 
 use crate::requests::{Canned, Counting, NOW, at, code, connect, rejected, sent, taken_apart};
@@ -53,8 +53,12 @@ fn every_grant_with_every_client_authentication() {
     ] {
         for (grant, spent, body) in [
             ("authorization-code", code(), exchange),
-            ("refresh-token", Grant::RefreshToken("A1".into()), refresh),
-            ("client-credentials", Grant::ClientCredentials, own),
+            (
+                "refresh-token",
+                PresentedGrant::RefreshToken("A1".into()),
+                refresh,
+            ),
+            ("client-credentials", PresentedGrant::ClientCredentials, own),
         ] {
             let connection = boldsign(&[("grant", grant), ("client_auth", auth)]);
             let expected = (
@@ -66,7 +70,7 @@ fn every_grant_with_every_client_authentication() {
         }
     }
     // A connection that logs in refreshes without a scope, too.
-    let refreshed = sent(&boldsign(&[]), &Grant::RefreshToken("A1".into()));
+    let refreshed = sent(&boldsign(&[]), &PresentedGrant::RefreshToken("A1".into()));
     assert_eq!(refreshed.1, format!("{refresh}{in_form}"));
 }
 
@@ -74,7 +78,7 @@ fn every_grant_with_every_client_authentication() {
 fn client_credentials_send_scopes() {
     let scopes = ("scopes", "BoldSign.Documents.Read BoldSign.Templates.Read");
     let connection = boldsign(&[("grant", "client-credentials"), scopes]);
-    let (_, body, _) = sent(&connection, &Grant::ClientCredentials);
+    let (_, body, _) = sent(&connection, &PresentedGrant::ClientCredentials);
     assert_eq!(
         body,
         "grant_type=client_credentials&scope=BoldSign.Documents.Read+BoldSign.Templates.Read&client_id=the+app&client_secret=p%2Bs+s%2F",
@@ -85,7 +89,7 @@ fn client_credentials_send_scopes() {
 fn raw_basic_encoding_can_be_set() {
     let connection = boldsign(&[("client_auth", "basic"), ("basic_encoding", "raw")]);
     assert_eq!(connection.basic_encoding(), BasicEncoding::Raw);
-    let (_, _, header) = sent(&connection, &Grant::RefreshToken("A1".into()));
+    let (_, _, header) = sent(&connection, &PresentedGrant::RefreshToken("A1".into()));
     assert_eq!(header.as_deref(), Some("Basic dGhlIGFwcDpwK3Mgcy8="));
 }
 

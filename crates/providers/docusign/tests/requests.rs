@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use countersign_core::profile::Rotation;
 use countersign_core::{
-    Algorithm, Client, Connection, Error, ErrorKind, Grant, Login, Provider, Settings,
+    Algorithm, Client, Connection, Error, ErrorKind, Login, PresentedGrant, Provider, Settings,
     TokenTypeHint, Verdict, revocation_request, token_request,
 };
 use serde_json::{Value, json};
@@ -56,7 +56,7 @@ fn the_assertion_has_the_claims_that_docusign_requires() {
         ("production", "account.docusign.com"),
     ] {
         let connection = docusign(&[("environment", environment)]);
-        let request = request(&connection, &Grant::JwtBearer);
+        let request = request(&connection, &PresentedGrant::JwtBearer);
         let form = request.form().expect("a form");
         assert_eq!(
             request.url().as_str(),
@@ -90,7 +90,7 @@ fn the_assertion_follows_the_settings() {
             ("assertion_ttl_s", "3600"),
             ("scopes", "dtr.rooms.read impersonation"),
         ]);
-        let request = request(&connection, &Grant::JwtBearer);
+        let request = request(&connection, &PresentedGrant::JwtBearer);
         let (header, claims) = key::verified(
             request.form().unwrap().value("assertion").unwrap(),
             algorithm,
@@ -112,7 +112,7 @@ fn each_request_has_a_new_assertion() {
     let issued = |now: i64| {
         let request = token_request(
             &connection,
-            &Grant::JwtBearer,
+            &PresentedGrant::JwtBearer,
             at(now),
             &Counting::default(),
         );
@@ -147,7 +147,7 @@ fn code_and_refresh_with_every_client_authentication() {
             // Neither sends a scope, and the code exchange sends no `redirect_uri`.
             let connection = docusign(&[("grant", grant), ("client_auth", auth)]);
             let spent = match grant {
-                "refresh-token" => Grant::RefreshToken("r/1".into()),
+                "refresh-token" => PresentedGrant::RefreshToken("r/1".into()),
                 _ => code(),
             };
             let expected = (
@@ -163,7 +163,7 @@ fn code_and_refresh_with_every_client_authentication() {
         ("grant", "authorization-code"),
         ("scopes", "signature extended"),
     ]);
-    let refreshed = sent(&connection, &Grant::RefreshToken("r/1".into()));
+    let refreshed = sent(&connection, &PresentedGrant::RefreshToken("r/1".into()));
     assert_eq!(
         (refreshed.1.as_str(), refreshed.2.as_deref()),
         (refresh, basic)

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use countersign_core::profile::Rotation;
 use countersign_core::{
-    Algorithm, Connection, Grant, GrantKind, Login, Settings, TokenTypeHint, jws,
+    Algorithm, Connection, GrantKind, Login, PresentedGrant, Settings, TokenTypeHint, jws,
     revocation_request, token_request,
 };
 use serde_json::{Value, json};
@@ -86,7 +86,7 @@ fn the_assertion_has_the_right_claims_at_every_kind_of_host() {
             ("base_url", base_url),
             ("scopes", "api web"),
         ]);
-        let request = request(&connection, &Grant::JwtBearer);
+        let request = request(&connection, &PresentedGrant::JwtBearer);
         let form = request.form().expect("a form");
         assert_eq!(
             request.url().as_str(),
@@ -118,7 +118,7 @@ fn the_audience_can_be_set() {
         ("base_url", MY_DOMAIN),
         ("audience", "https://login.salesforce.com/"),
     ]);
-    let request = request(&connection, &Grant::JwtBearer);
+    let request = request(&connection, &PresentedGrant::JwtBearer);
     let (_, claims) = key::verified(
         request.form().unwrap().value("assertion").unwrap(),
         Algorithm::RS256,
@@ -144,10 +144,10 @@ fn code_refresh_and_client_credentials_with_every_client_authentication() {
             ("authorization-code", code(), exchange),
             (
                 "refresh-token",
-                Grant::RefreshToken("5Aep!/1".into()),
+                PresentedGrant::RefreshToken("5Aep!/1".into()),
                 refresh,
             ),
-            ("client-credentials", Grant::ClientCredentials, own),
+            ("client-credentials", PresentedGrant::ClientCredentials, own),
         ] {
             if (grant, auth) == ("client-credentials", "none") {
                 continue;
@@ -178,12 +178,12 @@ fn private_key_jwt_replaces_the_secret() {
         ),
         (
             "refresh-token",
-            Grant::RefreshToken("5Aep".into()),
+            PresentedGrant::RefreshToken("5Aep".into()),
             &["grant_type", "refresh_token"],
         ),
         (
             "client-credentials",
-            Grant::ClientCredentials,
+            PresentedGrant::ClientCredentials,
             &["grant_type"],
         ),
     ] {
@@ -261,7 +261,7 @@ fn urls_for_people_are_exact() {
     );
     // Codes contain `=`, percent-encoded. They are decoded once.
     let query = "code=aPrxsmIE%3D%3D&state=ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8";
-    let Grant::AuthorizationCode { code, .. } = login.finish(query).unwrap() else {
+    let PresentedGrant::AuthorizationCode { code, .. } = login.finish(query).unwrap() else {
         panic!("expected an authorization code");
     };
     assert_eq!(code.expose(), "aPrxsmIE==");

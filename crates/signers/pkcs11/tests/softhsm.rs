@@ -10,8 +10,8 @@ use std::sync::{Arc, Barrier};
 use countersign_core::jws::{self, Algorithm, VerificationKey};
 use countersign_core::key::Certificate;
 use countersign_core::{
-    Clock, Connection, ErrorKind, Grant, ManualClock, Profile, Provider, PublicKey, Secret,
-    Settings, Signer, SystemRandom, Verdict, token_request,
+    Clock, Connection, ErrorKind, ManualClock, PresentedGrant, Profile, Provider, PublicKey,
+    Secret, Settings, Signer, SystemRandom, Verdict, token_request,
 };
 use countersign_pkcs11::{KeyUri, Module, Pkcs11Signer, signer_from_settings, signer_from_uri};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags};
@@ -344,7 +344,12 @@ fn connect(pairs: &[(&str, &str)]) -> Result<Connection, countersign_core::Error
 /// Returns the header of a connection's assertion, after verifying it with the key of this name.
 fn assertion_header(connection: &Connection, key: &str) -> String {
     let now = ManualClock::at(1_800_000_000).now();
-    let request = token_request(connection, &Grant::JwtBearer, now, &SystemRandom::new());
+    let request = token_request(
+        connection,
+        &PresentedGrant::JwtBearer,
+        now,
+        &SystemRandom::new(),
+    );
     let request = request.unwrap();
     let assertion = request.form().unwrap().value("assertion").unwrap();
     let algorithm = connection.signer().unwrap().algorithm();

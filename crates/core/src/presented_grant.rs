@@ -5,7 +5,7 @@ use crate::{GrantKind, Secret};
 /// The grant of one token request, including its code or refresh token.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Grant {
+pub enum PresentedGrant {
     /// A signed assertion (RFC 7523 section 2.1).
     JwtBearer,
     /// The app's own credentials (RFC 6749 section 4.4).
@@ -52,15 +52,15 @@ impl TokenTypeHint {
     }
 }
 
-impl Grant {
+impl PresentedGrant {
     /// Returns the grant type.
     ///
     /// # Example
     ///
     /// ```
-    /// use countersign_core::{Grant, GrantKind};
+    /// use countersign_core::{PresentedGrant, GrantKind};
     ///
-    /// assert_eq!(Grant::ClientCredentials.kind(), GrantKind::ClientCredentials);
+    /// assert_eq!(PresentedGrant::ClientCredentials.kind(), GrantKind::ClientCredentials);
     /// ```
     pub fn kind(&self) -> GrantKind {
         match self {
