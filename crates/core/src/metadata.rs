@@ -1,12 +1,14 @@
 //! An authorization server's metadata, validated, and clients that it registered.
 
 mod registration;
+mod source;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 pub(crate) use self::registration::{Registration, WrittenRegistration};
+pub(crate) use self::source::MetadataSource;
 use crate::{ClientAuth, Error, ErrorKind, Url};
 
 /// The metadata of an authorization server (RFC 8414 section 2, OpenID Connect Discovery section 3).

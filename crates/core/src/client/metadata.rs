@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Inner;
-use crate::{Connection, Error, Moment, ServerMetadata, StoreKey, discovery};
+use crate::metadata::MetadataSource;
+use crate::{Connection, Error, Moment, ServerMetadata, discovery};
 
 /// For how long old metadata is used while the server does not return newer one.
 const STALE: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -36,36 +37,6 @@ struct Written {
     fetched_ms: i64,
     lifetime_s: u64,
     document: String,
-}
-
-/// Where the metadata is found.
-enum Source<'a> {
-    Issuer(&'a str),
-    /// A protected resource, whose own metadata names the issuer.
-    Resource(&'a str),
-}
-
-impl<'a> Source<'a> {
-    fn of(connection: &'a Connection) -> Self {
-        match (connection.issuer(), &connection.policy().resource) {
-            (None, Some(resource)) => Self::Resource(resource),
-            (issuer, _) => Self::Issuer(issuer.unwrap_or_default()),
-        }
-    }
-
-    fn as_str(&self) -> &'a str {
-        match self {
-            Self::Issuer(text) | Self::Resource(text) => text,
-        }
-    }
-
-    fn key(&self) -> StoreKey {
-        let word = match self {
-            Self::Issuer(_) => "issuer",
-            Self::Resource(_) => "resource",
-        };
-        StoreKey::of(["countersign", KIND, word, self.as_str()])
-    }
 }
 
 /// The value of `countersign` in an entry.
@@ -113,7 +84,7 @@ impl Inner {
     }
 
     fn metadata(&self, connection: &Connection) -> Result<Arc<ServerMetadata>, Error> {
-        let source = Source::of(connection);
+        let source = connection.metadata_source();
         // Held while fetching: the other threads need the same document.
         let mut cached = self
             .metadata
@@ -122,7 +93,7 @@ impl Inner {
             .unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.now();
         if cached.as_ref().is_none_or(|known| !known.is_fresh(now)) {
-            let stored = self.stored_metadata(&source);
+            let stored = self.stored_metadata(source);
             let newer = |stored: &Known| cached.as_ref().is_none_or(|c| c.fetched < stored.fetched);
             if let Some(stored) = stored.filter(newer) {
                 *cached = Some(stored);
@@ -136,7 +107,7 @@ impl Inner {
         }
         match connection.fetch_metadata(self.transport.as_ref(), self.clock.as_ref()) {
             Ok(fetched) => {
-                self.store_metadata(&source, now, &fetched);
+                self.store_metadata(source, now, &fetched);
                 let metadata = Arc::new(fetched.metadata);
                 *cached = Some(Known {
                     metadata: Arc::clone(&metadata),
@@ -163,15 +134,15 @@ impl Inner {
     }
 
     /// Returns the metadata in the store. A store that can't be read costs one more request.
-    fn stored_metadata(&self, source: &Source<'_>) -> Option<Known> {
-        let stored = self.persistence.store().load(&source.key()).ok()??;
+    fn stored_metadata(&self, source: MetadataSource<'_>) -> Option<Known> {
+        let stored = self.persistence.store().load(&source.store_key()).ok()??;
         let written: Written = serde_json::from_slice(&stored.value?).ok()?;
         let is_it = written.countersign == KIND && written.source == source.as_str();
         let document = is_it.then_some(written.document)?;
         let metadata = ServerMetadata::from_json(&written.issuer, document.as_bytes()).ok()?;
         let is_of_issuer = match source {
-            Source::Issuer(issuer) => *issuer == metadata.issuer,
-            Source::Resource(_) => true,
+            MetadataSource::Issuer(issuer) => issuer == metadata.issuer,
+            MetadataSource::Resource(_) => true,
         };
         Some(Known {
             metadata: is_of_issuer.then_some(metadata)?.into(),
@@ -181,7 +152,12 @@ impl Inner {
         })
     }
 
-    fn store_metadata(&self, source: &Source<'_>, now: Moment, fetched: &discovery::Fetched) {
+    fn store_metadata(
+        &self,
+        source: MetadataSource<'_>,
+        now: Moment,
+        fetched: &discovery::Fetched,
+    ) {
         let Ok(document) = str::from_utf8(&fetched.document) else {
             return;
         };
@@ -194,7 +170,7 @@ impl Inner {
             document: document.to_owned(),
         };
         let store = self.persistence.store();
-        let key = source.key();
+        let key = source.store_key();
         if let Ok(before) = store.load(&key)
             && let Ok(bytes) = serde_json::to_vec(&written)
         {

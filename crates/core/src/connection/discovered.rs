@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Connection;
-use crate::metadata::Registration;
+use crate::metadata::{MetadataSource, Registration};
 use crate::{Error, GrantKind, ServerMetadata, Url};
 
 impl Connection {
@@ -114,12 +114,23 @@ impl Connection {
 
     /// Returns the error for a request whose endpoint is not known yet.
     pub(crate) fn lacks_metadata(&self) -> Error {
-        let source = self.issuer().or(self.policy.resource.as_deref());
-        let source = source.unwrap_or_default();
-        let message = format!("the endpoints of {source} have not been discovered yet");
-        Error::setting("issuer", message)
+        let source = self.metadata_source();
+        let message = format!(
+            "the endpoints of {} have not been discovered yet",
+            source.as_str()
+        );
+        Error::setting(source.setting(), message)
             .with_provider(&self.profile().id)
             .with_hint("set token_url and authorize_url, or let a client discover them, which sends requests")
+    }
+
+    /// Returns where the metadata of the server comes from. An issuer has priority.
+    pub(crate) fn metadata_source(&self) -> MetadataSource<'_> {
+        match (self.issuer(), &self.policy.resource) {
+            (None, Some(resource)) => MetadataSource::Resource(resource),
+            // A connection with discovery has one of both.
+            (issuer, _) => MetadataSource::Issuer(issuer.unwrap_or_default()),
+        }
     }
 
     /// Returns the metadata that the endpoints come from.

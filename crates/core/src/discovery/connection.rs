@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Fetched, discover_resource, fetch};
+use crate::metadata::MetadataSource;
 use crate::{Clock, Connection, Error, Transport};
 
 impl Connection {
@@ -49,19 +50,12 @@ impl Connection {
         transport: &dyn Transport,
         clock: &dyn Clock,
     ) -> Result<Fetched, Error> {
-        let issuer = match (self.issuer(), &self.policy().resource) {
-            (Some(issuer), _) => issuer.to_owned(),
-            (None, Some(resource)) => {
-                let found = discover_resource(resource, transport, clock)?;
-                // There is at least one, and the first one is the resource's choice.
-                found
-                    .authorization_servers
-                    .into_iter()
-                    .next()
-                    .unwrap_or_default()
-            }
-            (None, None) => return Err(Error::missing("issuer")),
+        let resource = match self.metadata_source() {
+            MetadataSource::Issuer(issuer) => return fetch(issuer, transport, clock),
+            MetadataSource::Resource(resource) => discover_resource(resource, transport, clock)?,
         };
-        fetch(&issuer, transport, clock)
+        // There is at least one, and the first one is the resource's choice.
+        let issuer = resource.authorization_servers.first();
+        fetch(issuer.map_or("", String::as_str), transport, clock)
     }
 }
