@@ -5,42 +5,25 @@ use std::time::Duration;
 
 use countersign_core::testing::{TestClient, client_of, rotated_response, token_response};
 use countersign_core::{
-    Clock, Connection, Error, ErrorKind, MemoryStore, Profile, RecordSummary, Response, SendError,
-    Settings, Source, Store, Verdict, from_profile,
+    Clock, Connection, Error, ErrorKind, RecordSummary, Response, SendError, Source, Store, Verdict,
 };
 use serde_json::json;
 
+use super::any_server::{self, Outcome, found, memory, status, urls};
+
 const ISSUER: &str = "https://login.acme.example/t1";
 
-const PROFILE: &str = r#"
-    id = "any"
-    name = "the server"
-    documentation = "https://acme.example/docs"
-    discovery = true
-    environments.default = {}
-    [grants.client-credentials]
-    client_auth = ["basic", "post", "private_key_jwt"]
-    [grants.authorization-code]
-    client_auth = ["basic", "none"]
-    send_redirect_uri = true
-    [grants.refresh-token]
-    client_auth = ["basic"]
-"#;
-
+/// The settings of an app with a secret, and these.
 fn try_connection(pairs: &[(&str, &str)]) -> Result<Connection, Error> {
-    let provider = from_profile(Profile::from_toml(PROFILE)?);
-    let mut settings = Settings::from_pairs([("client_id", "app"), ("client_secret", "s3cret")])?;
-    for (key, value) in pairs {
-        settings.set(key, value)?;
-    }
-    Connection::new("mine", &settings, provider)
+    let app = [("client_id", "app"), ("client_secret", "s3cret")];
+    any_server::connection(app.iter().chain(pairs).copied())
 }
 
 fn app() -> Connection {
     try_connection(&[("issuer", ISSUER), ("grant", "client-credentials")]).unwrap()
 }
 
-fn metadata(token_path: &str) -> Result<Response, SendError> {
+fn metadata(token_path: &str) -> Outcome {
     let document = json!({
         "issuer": ISSUER,
         "token_endpoint": format!("https://tokens.acme.example{token_path}"),
@@ -55,27 +38,8 @@ fn metadata(token_path: &str) -> Result<Response, SendError> {
     ))
 }
 
-fn down() -> Result<Response, SendError> {
-    Ok(Response::new(503, [], ""))
-}
-
-fn urls(test: &TestClient) -> Vec<String> {
-    let requests = test.transport.requests();
-    requests
-        .iter()
-        .map(|request| request.url().to_string())
-        .collect()
-}
-
-fn client(
-    store: &Arc<dyn Store>,
-    responses: impl IntoIterator<Item = Result<Response, SendError>>,
-) -> TestClient {
+fn client(store: &Arc<dyn Store>, responses: impl IntoIterator<Item = Outcome>) -> TestClient {
     client_of(app(), responses, Arc::clone(store))
-}
-
-fn memory() -> Arc<dyn Store> {
-    Arc::new(MemoryStore::new())
 }
 
 const WELL_KNOWN: &str = "https://login.acme.example/.well-known/oauth-authorization-server/t1";
@@ -92,7 +56,7 @@ fn the_first_request_finds_the_token_endpoint() {
     );
     assert_eq!(test.client.token().unwrap().expose(), "t1");
     assert_eq!(
-        urls(&test),
+        urls(&test.transport),
         [WELL_KNOWN, "https://tokens.acme.example/token"]
     );
 }
@@ -112,7 +76,7 @@ fn metadata_is_fetched_again_after_its_lifetime() {
         test.clock.advance(Duration::from_secs(1801));
     }
     assert_eq!(
-        urls(&test),
+        urls(&test.transport),
         [
             WELL_KNOWN,
             "https://tokens.acme.example/token",
@@ -153,7 +117,10 @@ fn a_new_process_reads_metadata_from_the_store() {
     let later = client(&store, [Ok(token_response("t2", 100))]);
     later.clock.advance(Duration::from_secs(1800));
     assert_eq!(later.client.token().unwrap().expose(), "t2");
-    assert_eq!(urls(&later), ["https://tokens.acme.example/token"]);
+    assert_eq!(
+        urls(&later.transport),
+        ["https://tokens.acme.example/token"]
+    );
 }
 
 /// Another issuer's document in the same store is another entry, and a forged one is not used.
@@ -178,12 +145,16 @@ fn only_the_issuers_own_entry_is_used() {
     let test = client(&store, [metadata("/token"), Ok(token_response("t2", 100))]);
     test.clock.advance(Duration::from_secs(1800));
     test.client.token().unwrap();
-    assert_eq!(urls(&test)[0], WELL_KNOWN);
+    assert_eq!(urls(&test.transport)[0], WELL_KNOWN);
 }
 
 #[test]
 fn old_metadata_is_used_while_the_server_does_not_return_it() {
-    let responses = [metadata("/token"), Ok(token_response("t1", 100)), down()];
+    let responses = [
+        metadata("/token"),
+        Ok(token_response("t1", 100)),
+        status(503),
+    ];
     let test = client(&memory(), responses);
     test.client.token().unwrap();
     test.clock.advance(Duration::from_secs(3601));
@@ -200,12 +171,15 @@ fn old_metadata_is_used_while_the_server_does_not_return_it() {
     test.transport.push(Ok(token_response("t3", 100)));
     test.client.token_valid_for(Duration::ZERO).unwrap();
     assert_eq!(
-        urls(&test).iter().filter(|url| *url == WELL_KNOWN).count(),
+        urls(&test.transport)
+            .iter()
+            .filter(|url| *url == WELL_KNOWN)
+            .count(),
         2
     );
     // But not for ever.
     test.clock.advance(Duration::from_secs(8 * 24 * 3600));
-    test.transport.push(down());
+    test.transport.push(status(503));
     let error = test.client.token().unwrap_err();
     assert_eq!(error.verdict(), Verdict::Retry, "{error}");
     assert!(error.to_string().contains(ISSUER), "{error}");
@@ -218,22 +192,21 @@ fn a_refused_client_authentication_sends_nothing() {
         "token_endpoint": "https://tokens.acme.example/token",
         "token_endpoint_auth_methods_supported": ["private_key_jwt"],
     });
-    let found = Ok(Response::new(200, [], document.to_string()));
-    let test = client(&memory(), [found]);
+    let test = client(&memory(), [found(&document)]);
     let error = test.client.token().unwrap_err();
     assert_eq!(error.setting_name(), Some("client_auth"));
     assert_eq!(
         error.hint(),
         Some("set client_auth to one of: private_key_jwt")
     );
-    assert_eq!(urls(&test).len(), 1);
+    assert_eq!(urls(&test.transport).len(), 1);
 }
 
 #[test]
 fn a_server_without_the_endpoint_is_named() {
     let document = json!({ "issuer": ISSUER });
-    let found = Ok(Response::new(200, [], document.to_string()));
-    let error = client(&memory(), [found]).client.token().unwrap_err();
+    let test = client(&memory(), [found(&document)]);
+    let error = test.client.token().unwrap_err();
     assert!(error.message().contains("has no token endpoint"), "{error}");
 }
 
@@ -300,7 +273,7 @@ fn settings_override_the_metadata() {
     let connection = try_connection(&settings).unwrap();
     let test = client_of(connection, [Ok(token_response("t1", 100))], memory());
     test.client.token().unwrap();
-    assert_eq!(urls(&test), ["https://own.acme.example/token"]);
+    assert_eq!(urls(&test.transport), ["https://own.acme.example/token"]);
 }
 
 #[test]
@@ -341,7 +314,7 @@ fn the_url_of_an_api_is_enough_to_find_its_server() {
     ];
     let about = json!({ "resource": resource, "authorization_servers": [ISSUER] });
     let responses = [
-        Ok(Response::new(200, [], about.to_string())),
+        found(&about),
         metadata("/token"),
         Ok(rotated_response("t1", "r1", 100)),
         Ok(rotated_response("t2", "r2", 100)),
@@ -368,7 +341,10 @@ fn the_url_of_an_api_is_enough_to_find_its_server() {
     let connection = try_connection(&settings).unwrap();
     let later = client_of(connection, [Ok(rotated_response("t3", "r3", 100))], store);
     assert_eq!(later.client.refresh_now().unwrap().expose(), "t3");
-    assert_eq!(urls(&later), ["https://tokens.acme.example/token"]);
+    assert_eq!(
+        urls(&later.transport),
+        ["https://tokens.acme.example/token"]
+    );
 }
 
 #[test]

@@ -7,6 +7,8 @@ use countersign_core::{
 };
 use serde_json::{Value, json};
 
+use super::any_server::{Outcome, found, status, urls};
+
 const ISSUER: &str = "https://login.acme.example";
 const TENANT: &str = "https://login.acme.example/tenants/t1";
 
@@ -19,27 +21,17 @@ fn document(issuer: &str) -> Value {
     })
 }
 
-fn found(document: &Value) -> Result<Response, SendError> {
-    Ok(Response::new(200, [], document.to_string()))
-}
-
-fn status(status: u16) -> Result<Response, SendError> {
-    Ok(Response::new(status, [], ""))
-}
-
 /// Returns the outcome and the addresses that were requested.
 fn discovered(
     issuer: &str,
-    responses: impl IntoIterator<Item = Result<Response, SendError>>,
+    responses: impl IntoIterator<Item = Outcome>,
 ) -> (Result<ServerMetadata, Error>, Vec<String>) {
     let transport = MockTransport::new(responses);
     let outcome = discover(issuer, &*transport, &ManualClock::at(NOW));
-    let urls = transport.requests();
-    let urls = urls.iter().map(|request| request.url().to_string());
-    (outcome, urls.collect())
+    (outcome, urls(&transport))
 }
 
-fn error(issuer: &str, responses: impl IntoIterator<Item = Result<Response, SendError>>) -> Error {
+fn error(issuer: &str, responses: impl IntoIterator<Item = Outcome>) -> Error {
     discovered(issuer, responses).0.unwrap_err()
 }
 

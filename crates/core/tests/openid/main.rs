@@ -6,6 +6,7 @@
     reason = "tests do I/O"
 )]
 
+mod any_server;
 mod discovered;
 mod discovery;
 mod id_token;

@@ -3,64 +3,40 @@
 use std::sync::Arc;
 
 use countersign_core::testing::{TestClient, client_of, error_response, rotated_response};
-use countersign_core::{
-    Connection, Error, ErrorKind, Login, MemoryStore, Profile, Response, Revocation, SendError,
-    Settings, Store, Verdict, from_profile,
-};
+use countersign_core::{Connection, Error, ErrorKind, Login, Response, Revocation, Store, Verdict};
 use serde_json::{Value, json};
+
+use super::any_server::{self, Outcome, found, json_response, memory, status};
 
 const ISSUER: &str = "https://login.acme.example";
 const REDIRECT: &str = "http://127.0.0.1:7000/callback";
 
-const PROFILE: &str = r#"
-    id = "any"
-    name = "the server"
-    documentation = "https://acme.example/docs"
-    discovery = true
-    environments.default = {}
-    [grants.authorization-code]
-    client_auth = ["basic", "none"]
-    send_redirect_uri = true
-    [grants.refresh-token]
-    client_auth = ["basic", "none"]
-"#;
-
+/// The settings of a login, and these.
 fn connection(pairs: &[(&str, &str)]) -> Result<Connection, Error> {
-    let provider = from_profile(Profile::from_toml(PROFILE)?);
-    let mut settings = Settings::from_pairs([
+    let login = [
         ("issuer", ISSUER),
         ("grant", "authorization-code"),
         ("redirect_uri", REDIRECT),
-    ])?;
-    for (key, value) in pairs {
-        settings.set(key, value)?;
-    }
-    Connection::new("mine", &settings, provider)
+    ];
+    any_server::connection(login.iter().chain(pairs).copied())
 }
 
-fn json_response(status: u16, body: &Value) -> Result<Response, SendError> {
-    Ok(Response::new(status, [], body.to_string()))
+fn metadata(methods: &Value) -> Outcome {
+    found(&json!({
+        "issuer": ISSUER,
+        "token_endpoint": format!("{ISSUER}/token"),
+        "authorization_endpoint": format!("{ISSUER}/authorize"),
+        "registration_endpoint": format!("{ISSUER}/register"),
+        "revocation_endpoint": format!("{ISSUER}/revoke"),
+        "token_endpoint_auth_methods_supported": methods,
+    }))
 }
 
-fn metadata(methods: &Value) -> Result<Response, SendError> {
-    json_response(
-        200,
-        &json!({
-            "issuer": ISSUER,
-            "token_endpoint": format!("{ISSUER}/token"),
-            "authorization_endpoint": format!("{ISSUER}/authorize"),
-            "registration_endpoint": format!("{ISSUER}/register"),
-            "revocation_endpoint": format!("{ISSUER}/revoke"),
-            "token_endpoint_auth_methods_supported": methods,
-        }),
-    )
-}
-
-fn public() -> Result<Response, SendError> {
+fn public() -> Outcome {
     metadata(&json!(["none", "client_secret_basic"]))
 }
 
-fn registered(client_id: &str) -> Result<Response, SendError> {
+fn registered(client_id: &str) -> Outcome {
     let method = "none";
     json_response(
         201,
@@ -68,15 +44,8 @@ fn registered(client_id: &str) -> Result<Response, SendError> {
     )
 }
 
-fn client(
-    store: &Arc<dyn Store>,
-    responses: impl IntoIterator<Item = Result<Response, SendError>>,
-) -> TestClient {
+fn client(store: &Arc<dyn Store>, responses: impl IntoIterator<Item = Outcome>) -> TestClient {
     client_of(connection(&[]).unwrap(), responses, Arc::clone(store))
-}
-
-fn memory() -> Arc<dyn Store> {
-    Arc::new(MemoryStore::new())
 }
 
 fn logged_in(test: &TestClient, redirect_uri: &str) -> Login {
@@ -137,10 +106,7 @@ fn later_requests_use_the_registration_of_the_grant() {
         requests(&first)
     );
     // Another process: nothing is fetched and nothing is registered.
-    let responses = [
-        Ok(rotated_response("t2", "r2", 100)),
-        Ok(Response::new(200, [], "")),
-    ];
+    let responses = [Ok(rotated_response("t2", "r2", 100)), status(200)];
     let second = client(&store, responses);
     second.client.refresh_now().unwrap();
     assert!(matches!(
@@ -217,12 +183,12 @@ fn the_same_redirect_uri_needs_no_second_registration() {
 /// Each token is revoked by the client that it was issued to.
 #[test]
 fn earlier_tokens_are_revoked_by_their_own_client() {
-    let revoked = || Ok(Response::new(200, [], ""));
+    let revoked = || status(200);
     let responses = [
         public(),
         registered("c1"),
         Ok(rotated_response("t1", "r1", 100)),
-        Ok(Response::new(503, [], "")),
+        status(503),
         registered("c2"),
         Ok(rotated_response("t2", "r2", 100)),
         revoked(),
@@ -250,7 +216,7 @@ fn a_server_that_registers_nobody_needs_a_client_id() {
         "token_endpoint": format!("{ISSUER}/token"),
         "authorization_endpoint": format!("{ISSUER}/authorize"),
     });
-    let test = client(&memory(), [json_response(200, &document)]);
+    let test = client(&memory(), [found(&document)]);
     let error = test.client.start_login(None).unwrap_err();
     assert_eq!(error.setting_name(), Some("client_id"), "{error}");
     assert!(error.hint().unwrap().contains("set client_id"), "{error}");
@@ -282,7 +248,7 @@ fn failed_registrations_are_explained() {
         assert!(error.message().contains(ISSUER), "{error}");
         assert!(error.hint().is_some(), "{error}");
     }
-    let test = client(&memory(), [public(), Ok(Response::new(503, [], ""))]);
+    let test = client(&memory(), [public(), status(503)]);
     let error = test.client.start_login(None).unwrap_err();
     assert_eq!(error.verdict(), Verdict::Retry, "{error}");
 }

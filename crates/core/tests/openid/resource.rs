@@ -2,10 +2,11 @@
 
 use countersign_core::testing::{MockTransport, NOW};
 use countersign_core::{
-    Error, ErrorKind, ManualClock, ResourceMetadata, Response, SendError, Verdict,
-    discover_resource,
+    Error, ErrorKind, ManualClock, ResourceMetadata, Response, Verdict, discover_resource,
 };
 use serde_json::{Value, json};
+
+use super::any_server::{Outcome, found, status, urls};
 
 const ORIGIN: &str = "https://mcp.acme.example";
 const RESOURCE: &str = "https://mcp.acme.example/v1";
@@ -14,27 +15,17 @@ fn document(resource: &str) -> Value {
     json!({ "resource": resource, "authorization_servers": ["https://login.acme.example"] })
 }
 
-fn found(document: &Value) -> Result<Response, SendError> {
-    Ok(Response::new(200, [], document.to_string()))
-}
-
-fn missing() -> Result<Response, SendError> {
-    Ok(Response::new(404, [], ""))
-}
-
-fn challenge(challenge: &str) -> Result<Response, SendError> {
+fn challenge(challenge: &str) -> Outcome {
     Ok(Response::new(401, [("WWW-Authenticate", challenge)], ""))
 }
 
 /// Returns the outcome and the addresses that were requested.
 fn discovered(
-    responses: impl IntoIterator<Item = Result<Response, SendError>>,
+    responses: impl IntoIterator<Item = Outcome>,
 ) -> (Result<ResourceMetadata, Error>, Vec<String>) {
     let transport = MockTransport::new(responses);
     let outcome = discover_resource(RESOURCE, &*transport, &ManualClock::at(NOW));
-    let urls = transport.requests();
-    let urls = urls.iter().map(|request| request.url().to_string());
-    (outcome, urls.collect())
+    (outcome, urls(&transport))
 }
 
 #[test]
@@ -56,8 +47,8 @@ fn a_resource_can_name_the_address_in_its_challenge() {
         "bearer RESOURCE_METADATA=https://mcp.acme.example/meta, scope=a",
     ] {
         let responses = [
-            missing(),
-            missing(),
+            status(404),
+            status(404),
             challenge(text),
             found(&document(RESOURCE)),
         ];
@@ -85,7 +76,7 @@ fn another_resource_or_origin_is_rejected() {
         "/meta",
     ] {
         let text = format!("Bearer resource_metadata=\"{address}\"");
-        let (outcome, urls) = discovered([missing(), missing(), challenge(&text)]);
+        let (outcome, urls) = discovered([status(404), status(404), challenge(&text)]);
         let error = outcome.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Verification, "{address}: {error}");
         assert_eq!(urls.len(), 3, "{address}: nothing more is requested");
@@ -95,12 +86,12 @@ fn another_resource_or_origin_is_rejected() {
 #[test]
 fn a_resource_without_metadata_is_a_setting_to_fix() {
     for last in [
-        missing(),
+        status(404),
         challenge("Bearer"),
         challenge(r#"Bearer resource_metadata="unterminated"#),
         Ok(Response::new(200, [], "hello")),
     ] {
-        let error = discovered([missing(), missing(), last]).0.unwrap_err();
+        let error = discovered([status(404), status(404), last]).0.unwrap_err();
         assert_eq!(error.verdict(), Verdict::FixConfiguration, "{error}");
         assert_eq!(error.setting_name(), Some("resource"));
     }
