@@ -198,10 +198,7 @@ pub(crate) fn describe(connection: &Connection, kind: GrantKind, request: &Reque
         BodyFormat::Query => Value::Null,
     });
     DryRun {
-        method: Some(match request.method() {
-            Method::Get => "GET",
-            Method::Post => "POST",
-        }),
+        method: Some(request.method().as_str()),
         url: Some(url),
         headers,
         body: body.filter(|body| !body.is_null()),

@@ -24,14 +24,15 @@ pub struct Request {
 
 /// The method of a [`Request`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Method {
-    /// `GET` without a body.
+    /// `GET` without a body. Parameters are in the query of the URL.
     Get,
     /// `POST` with parameters.
     Post,
 }
 
-/// How a `POST` encodes its parameters.
+/// How a request encodes its parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -119,6 +120,26 @@ impl Request {
     pub fn get_with_bearer(url: Url, token: &Secret) -> Self {
         let authorization = format!("Bearer {}", token.expose());
         Self::get(url).with_header("Authorization", authorization.into())
+    }
+
+    /// Sets the method of a request with parameters. A GET sends them in its query, whatever the
+    /// format is.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Form, Method, Request, Url};
+    ///
+    /// let request = Request::post(Url::parse("https://host/token")?, Form::new().field("code", "c"));
+    /// let request = request.with_method(Method::Get);
+    /// assert_eq!(request.full_url().as_str(), "https://host/token?code=c");
+    /// assert!(request.body().is_none());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_method(mut self, method: Method) -> Self {
+        self.method = method;
+        self
     }
 
     /// Sets how the parameters of a POST are encoded.
@@ -218,7 +239,7 @@ impl Request {
     /// ```
     pub fn full_url(&self) -> Zeroizing<String> {
         let url = self.url.as_str();
-        match (self.format, &self.form) {
+        match (self.format(), &self.form) {
             (BodyFormat::Query, Some(form)) => form.appended_to(url),
             _ => Zeroizing::new(url.to_owned()),
         }
@@ -256,19 +277,22 @@ impl Request {
     /// ```
     pub fn content_type(&self) -> Option<&'static str> {
         self.form.as_ref()?;
-        match self.format {
+        match self.format() {
             BodyFormat::Form => Some("application/x-www-form-urlencoded"),
             BodyFormat::Json => Some("application/json"),
             BodyFormat::Query => None,
         }
     }
 
-    /// Returns how the parameters of a POST are encoded.
+    /// Returns how the parameters are encoded.
     pub fn format(&self) -> BodyFormat {
-        self.format
+        match (self.method, &self.form) {
+            (Method::Get, Some(_)) => BodyFormat::Query,
+            _ => self.format,
+        }
     }
 
-    /// Returns the parameters of a POST, however they are encoded.
+    /// Returns the parameters, however they are encoded.
     ///
     /// # Example
     ///
@@ -299,7 +323,8 @@ impl Request {
     /// # Ok::<(), countersign_core::Error>(())
     /// ```
     pub fn body(&self) -> Option<Zeroizing<String>> {
-        self.form.as_ref().map(|form| match self.format {
+        let form = self.form.as_ref().filter(|_| self.method != Method::Get);
+        form.map(|form| match self.format {
             BodyFormat::Form => form.encode(),
             BodyFormat::Json => form.encode_json(),
             BodyFormat::Query => Zeroizing::new(String::new()),
@@ -319,7 +344,7 @@ impl fmt::Debug for Request {
         f.debug_struct("Request")
             .field("method", &self.method)
             .field("url", &self.url)
-            .field("format", &self.format)
+            .field("format", &self.format())
             .field("headers", &headers)
             .field("fields", &fields)
             .finish()

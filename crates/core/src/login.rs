@@ -4,6 +4,7 @@ mod callback;
 mod id_token;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -540,7 +541,7 @@ mod tests {
             verifier,
             redirect_uri,
             ..
-        } = restored.finish("code=c&state=s").unwrap()
+        } = restored.finish("auth_code=c&state=s").unwrap()
         else {
             panic!("finish must return an authorization code");
         };

@@ -10,7 +10,7 @@ use crate::parameters::is_ours;
 use crate::profile::{Rotation, SentAs};
 use crate::{
     App, BasicEncoding, BodyFormat, ClientAuth, ClientIdentity, Connection, Error, ErrorKind, Form,
-    GrantKind, Moment, PresentedGrant, Profile, Random, Request, Secret, TokenResponse,
+    GrantKind, Method, Moment, PresentedGrant, Profile, Random, Request, Secret, TokenResponse,
     TokenTypeHint, assertion, form,
 };
 
@@ -79,14 +79,17 @@ pub fn token_request(
             let parameters = grant_parameters(connection, grant, now, random)?;
             let form = add_params(connection, parameters.form, grant.kind())?;
             let parameters = Parameters { form, ..parameters };
-            authenticate_client(app, parameters, grant, now, random)?
+            authenticate_client(app, app.client.auth, parameters, grant, now, random)?
         }
     };
     let url = connection.request_url(grant.kind());
     let url = url.ok_or_else(|| Error::missing("token_url"))?.clone();
     let rules = app.request_rules(grant.kind());
     let body = rules.map_or(BodyFormat::Form, |rules| rules.body);
-    let request = Request::post(url, form).with_format(body);
+    let method = rules.map_or(Method::Post, |rules| rules.method.method());
+    let request = Request::post(url, form)
+        .with_format(body)
+        .with_method(method);
     let mut request = with_headers(app, request, grant.kind(), authorization)?;
     if spends_single_use_secret(connection.profile(), grant) {
         request = request.spending_a_single_use_secret();
@@ -221,9 +224,6 @@ pub fn revocation_request(
     };
     let app = connection.app();
     let as_refresh = PresentedGrant::RefreshToken(token.clone());
-    let parameters = Parameters::of(app, as_refresh.kind())
-        .with("token", token.expose())
-        .with("token_type_hint", hint.as_str());
     let endpoints = &connection.profile().endpoints;
     let (form, authorization) = match endpoints.revoke_without_client {
         true => (parameters.form, None),
@@ -266,7 +266,8 @@ pub(crate) fn spends_single_use_secret(profile: &Profile, grant: &PresentedGrant
 /// The parameters of the protocol, by the vendor's names for them.
 struct Parameters<'a> {
     form: Form,
-    names: Option<&'a BTreeMap<String, String>>,
+    /// The vendor's names. The first table that has one counts.
+    names: [Option<&'a BTreeMap<String, String>>; 2],
 }
 
 impl<'a> Parameters<'a> {
@@ -279,7 +280,8 @@ impl<'a> Parameters<'a> {
 
     /// Adds a parameter, unless the profile omits it.
     fn with(self, name: &'static str, value: impl Into<String>) -> Self {
-        let renamed = self.names.and_then(|names| names.get(name));
+        let mut tables = self.names.into_iter().flatten();
+        let renamed = tables.find_map(|names| names.get(name));
         let form = match renamed.map(String::as_str) {
             None => self.form.field(name, value),
             // The value may be a secret.
@@ -331,9 +333,16 @@ fn grant_parameters<'a>(
                 false => parameters,
             }
         }
-        PresentedGrant::RefreshToken(token) => parameters
-            .with("grant_type", "refresh_token")
-            .with("refresh_token", token.expose()),
+        PresentedGrant::RefreshToken(token) => {
+            let parameters = parameters
+                .with("grant_type", "refresh_token")
+                .with("refresh_token", token.expose());
+            let redirect_uri = app.client.redirect_uri.as_ref();
+            match redirect_uri.filter(|_| rules.is_some_and(|rules| rules.send_redirect_uri)) {
+                Some(redirect_uri) => parameters.with("redirect_uri", redirect_uri.as_str()),
+                None => parameters,
+            }
+        }
     };
     let scopes = app.joined_scopes(grant.kind());
     let send = rules.is_some_and(|rules| rules.send_scope) && !scopes.is_empty();
@@ -362,21 +371,26 @@ fn with_profile_params(app: App<'_>, form: Form, grant: GrantKind) -> Result<For
     let Some(rules) = app.profile.grants.get(&grant) else {
         return Ok(form);
     };
-    let params = app.params(grant, rules)?.into_iter();
-    Ok(params.fold(form, |form, (name, value)| match value {
-        None => form.without(name),
-        Some(Value::String(text)) => form.with(name.to_owned(), text),
-        Some(value) if rules.body == BodyFormat::Json => form.with_json(name.to_owned(), &value),
-        Some(Value::Array(items)) => {
-            let mut items = items.into_iter().map(text_of);
-            let form = match items.next() {
-                Some(first) => form.with(name.to_owned(), first),
-                None => form.without(name),
-            };
-            items.fold(form, |form, item| form.field(name.to_owned(), item))
-        }
-        Some(value) => form.with(name.to_owned(), text_of(value)),
-    }))
+    Ok(with_params(form, app.params(grant, rules)?, rules.body))
+}
+
+fn with_params(form: Form, params: Vec<(&str, Option<Value>)>, body: BodyFormat) -> Form {
+    params
+        .into_iter()
+        .fold(form, |form, (name, value)| match value {
+            None => form.without(name),
+            Some(Value::String(text)) => form.with(name.to_owned(), text),
+            Some(value) if body == BodyFormat::Json => form.with_json(name.to_owned(), &value),
+            Some(Value::Array(items)) => {
+                let mut items = items.into_iter().map(text_of);
+                let form = match items.next() {
+                    Some(first) => form.with(name.to_owned(), first),
+                    None => form.without(name),
+                };
+                items.fold(form, |form, item| form.field(name.to_owned(), item))
+            }
+            Some(value) => form.with(name.to_owned(), text_of(value)),
+        })
 }
 
 /// Adds the parameters that the provider's code returns.
@@ -407,28 +421,28 @@ fn with_provider_parameters(
 /// Adds the client authentication to the form, or returns it as an `Authorization` header.
 fn authenticate_client(
     app: App<'_>,
+    auth: ClientAuth,
     parameters: Parameters<'_>,
     grant: &PresentedGrant,
     now: Moment,
     random: &dyn Random,
 ) -> Result<(Form, Option<Secret>), Error> {
     let client = app.client;
-    let rules = app.profile.grants.get(&grant.kind());
-    let send_client_id = rules.is_some_and(|rules| rules.send_client_id);
-    let parameters = match client.auth {
-        // The assertion identifies the client.
-        ClientAuth::None if matches!(grant, PresentedGrant::JwtBearer) && !send_client_id => {
-            parameters
-        }
-        ClientAuth::None => parameters.with_client_id(client),
+    let rules = app.request_rules(grant.kind());
+    // An assertion that is all of the request identifies the client, too.
+    let is_bare = auth == ClientAuth::None && matches!(grant, PresentedGrant::JwtBearer);
+    let send_client_id = rules.and_then(|rules| rules.send_client_id);
+    let parameters = match send_client_id.unwrap_or(!is_bare) && auth != ClientAuth::Basic {
+        true => parameters.with_client_id(client),
+        false => parameters,
+    };
+    let parameters = match auth {
+        ClientAuth::None => parameters,
         ClientAuth::Basic => return Ok((parameters.form, Some(basic(client)?))),
-        ClientAuth::Post => parameters
-            .with_client_id(client)
-            .with("client_secret", client.require_secret()?.expose()),
+        ClientAuth::Post => parameters.with("client_secret", client.require_secret()?.expose()),
         ClientAuth::PrivateKeyJwt => {
             let signer = client.require_signer()?;
             let assertion = assertion::of_client(app, signer, now, random)?;
-            let parameters = parameters.with_client_id(client);
             match app.profile.assertion.sent_as {
                 SentAs::ClientSecret => parameters.with("client_secret", assertion),
                 _ => parameters
@@ -440,7 +454,6 @@ fn authenticate_client(
             let key = crate::PrivateKey::from_secret(client.require_secret()?.expose());
             let signer = crate::KeySigner::new(key, None, None)?;
             parameters
-                .with_client_id(client)
                 .with("client_assertion_type", CLIENT_ASSERTION)
                 .with(
                     "client_assertion",

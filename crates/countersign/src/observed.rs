@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Instant;
 
-use countersign_core::{Error, Form, Method, Request, Response, SendError, Transport};
+use countersign_core::{Error, Form, Request, Response, SendError, Transport};
 
 /// Wraps a transport and logs its requests and responses, line by line.
 ///
@@ -82,10 +82,7 @@ impl<T: fmt::Debug, F> fmt::Debug for Observed<T, F> {
 }
 
 fn request_line(request: &Request) -> String {
-    let method = match request.method() {
-        Method::Get => "GET",
-        Method::Post => "POST",
-    };
+    let method = request.method().as_str();
     let url = request.url();
     let mut names: Vec<_> = request.headers().map(|(name, _)| name).collect();
     names.extend(request.form().iter().flat_map(|form| Form::names(form)));

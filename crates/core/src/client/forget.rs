@@ -6,6 +6,7 @@ use super::history::What;
 use super::leases::Held;
 use super::persistence::Loaded;
 use super::record::{Record, Unrevoked};
+use super::single_flight::Want;
 use super::{Change, Client, Inner};
 use crate::{Error, ErrorKind, TokenTypeHint, read_revocation_response, revocation_request};
 
@@ -202,7 +203,8 @@ impl Inner {
                 registration: None,
             })
         };
-        let from_record = loaded.record.as_ref().and_then(Record::held);
+        let record = loaded.record.as_ref();
+        let from_record = record.and_then(|record| record.held(wanted));
         from_record.or_else(from_settings)
     }
 
@@ -249,4 +251,9 @@ impl Inner {
             .with_provider(&self.connection.profile().id)
             .with_hint("log in again, or call forget again to retry the revocation")
     }
+}
+
+fn holds_refresh_token(loaded: &Loaded) -> bool {
+    let record = loaded.record.as_ref();
+    record.is_some_and(|record| record.refresh_token.is_some())
 }

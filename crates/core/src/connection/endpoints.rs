@@ -121,7 +121,6 @@ impl<'a> Urls<'a> {
         needed: bool,
     ) -> Result<Option<Url>, Error> {
         let Some(text) = text else { return Ok(None) };
-        let field = format!("endpoints.{name}");
         let template = UrlTemplate {
             field: &field,
             text,

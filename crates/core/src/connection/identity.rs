@@ -8,10 +8,10 @@
 
 use super::Connection;
 use crate::http::BodyFormat;
-use crate::profile::SentAs;
 use crate::profile::template::Templated;
+use crate::profile::{SentAs, TokenMethod};
 use crate::secret::fingerprint;
-use crate::{Error, ErrorKind, Extra, Secret, StoreKey};
+use crate::{Error, ErrorKind, Extra, GrantKind, Secret, StoreKey};
 
 /// Names and values, hashed in order. Each value follows its name, so a value can't be mistaken
 /// for the next one if it is missing.
@@ -198,6 +198,18 @@ impl Connection {
             };
             if rules.body != BodyFormat::Form {
                 words.add(format!("{grant}.body"), rules.body.as_str());
+            }
+            if rules.method != TokenMethod::Post {
+                words.add(format!("{grant}.method"), rules.method.method().as_str());
+            }
+            if let Some(send) = rules.send_client_id {
+                words.add(format!("{grant}.send_client_id"), send.to_string());
+            }
+            // That of a code exchange is part of the login.
+            if rules.send_redirect_uri && grant == GrantKind::RefreshToken {
+                let redirect_uri = self.client.redirect_uri.as_ref();
+                let redirect_uri = redirect_uri.map_or("", crate::Url::as_str);
+                words.add(format!("{grant}.redirect_uri"), redirect_uri);
             }
             if rules.scope_separator != " " {
                 let name = format!("{grant}.scope_separator");

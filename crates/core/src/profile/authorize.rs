@@ -19,7 +19,7 @@ pub struct AuthorizeRules {
     /// rejected.
     pub params: BTreeMap<String, Templated>,
     /// Other names for parameters of the authorization request, such as `client_id = "client_key"`.
-    /// `""` omits `response_type`, `scope` or `redirect_uri`.
+    /// `""` omits `client_id`, `response_type`, `scope` or `redirect_uri`.
     pub names: BTreeMap<String, String>,
     /// The `prompt` of logins with the scope `offline_access`. Servers may ignore that scope unless
     /// the prompt is `consent` (OpenID Connect Core section 11).

@@ -85,6 +85,18 @@ impl Profile {
             self.check_headers(&field("headers"), &rules.headers)?;
             check_separator(&rules.scope_separator)
                 .map_err(|why| format!("`{}` {why}", field("scope_separator")))?;
+            if rules.method == TokenMethod::Get && rules.body == BodyFormat::Json {
+                return Err(format!(
+                    "`{}` is get, which has no body: remove `body = \"json\"`",
+                    field("method")
+                ));
+            }
+            if rules.without_client_id && rules.send_client_id == Some(true) {
+                return Err(format!(
+                    "`{}` is true, but `without_client_id` is too: remove one of them",
+                    field("send_client_id")
+                ));
+            }
             if rules.without_client_id {
                 let allowed = [ClientAuth::None, ClientAuth::Post];
                 let needs_id = rules
@@ -243,7 +255,8 @@ fn check_names(
             ));
         }
         if new.is_empty() {
-            if OPTIONAL.contains(&name.as_str()) {
+            let is_identified = known != TOKEN_NAMES && name == "client_id";
+            if OPTIONAL.contains(&name.as_str()) || is_identified {
                 continue;
             }
             return Err(format!(
@@ -256,7 +269,7 @@ fn check_names(
         }
         let mut others = names.iter().filter(|(other, _)| *other != name);
         let taken = others.any(|(_, other)| other == new)
-            || (known.contains(&new.as_str()) && !names.contains_key(new) && name != new);
+            || (is_own(new) && !names.contains_key(new) && name != new);
         if taken {
             return Err(format!(
                 "`{table}.{name}` is `{new}`, which is the name of another parameter"

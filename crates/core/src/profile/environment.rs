@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::http::BodyFormat;
+use super::Templated;
+use crate::ClientAuth;
+use crate::http::{BodyFormat, Method};
 
 /// One deployment of a provider.
 #[derive(Clone, Debug, Default, Deserialize)]

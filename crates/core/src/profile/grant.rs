@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::Templated;
 use crate::ClientAuth;
-use crate::http::BodyFormat;
+use crate::http::{BodyFormat, Method};
 
 /// The rules of one grant.
 #[derive(Clone, Debug, Deserialize)]
@@ -27,16 +27,20 @@ pub struct GrantRules {
     /// Whether the token request contains `scope`.
     #[serde(default)]
     pub send_scope: bool,
-    /// Whether a `jwt-bearer` request without client authentication contains `client_id` in
-    /// addition to its assertion. Requests of the other grants always do.
-    #[serde(default)]
-    pub send_client_id: bool,
-    /// Whether the code exchange repeats `redirect_uri` (RFC 6749 section 4.1.3).
+    /// Whether the parameters contain `client_id`, except with the client authentication `basic`.
+    ///
+    /// If absent, they do, unless an assertion of `jwt-bearer` is all that the request has.
+    pub send_client_id: Option<bool>,
+    /// Whether the request contains `redirect_uri`: that of the login in a code exchange (RFC 6749
+    /// section 4.1.3), the setting in a refresh.
     #[serde(default)]
     pub send_redirect_uri: bool,
     /// Whether logins use PKCE (RFC 7636). `supported` by default.
     #[serde(default)]
     pub pkce: PkceSupport,
+    /// The method of token requests: `post`, or `get` with the parameters in the query.
+    #[serde(default)]
+    pub method: TokenMethod,
     /// How token requests encode their parameters. `form` by default.
     #[serde(default)]
     pub body: BodyFormat,
@@ -65,6 +69,27 @@ pub struct GrantRules {
     /// and `refresh_token` are rejected.
     #[serde(default)]
     pub params: BTreeMap<String, Templated>,
+}
+
+/// The method of token requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TokenMethod {
+    /// `POST` (RFC 6749 section 3.2).
+    #[default]
+    Post,
+    /// `GET`, with the parameters in the query.
+    Get,
+}
+
+impl TokenMethod {
+    pub(crate) fn method(self) -> Method {
+        match self {
+            Self::Post => Method::Post,
+            Self::Get => Method::Get,
+        }
+    }
 }
 
 /// Whether logins use PKCE (RFC 7636).

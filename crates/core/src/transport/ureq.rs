@@ -73,6 +73,7 @@ impl Transport for UreqTransport {
         };
         let builder = request.headers().fold(
             http::Request::builder()
+                .method(request.method().as_str())
                 .uri(request.full_url().as_str())
                 .header("Accept-Encoding", "identity"),
             |builder, (name, value)| builder.header(name, value.expose()),
@@ -85,7 +86,6 @@ impl Transport for UreqTransport {
                 .body(())
                 .map(|request| sending.run(request, self.timeout, direct)),
             Some(body) => {
-                let builder = builder.method(http::Method::POST);
                 let builder = match request.content_type() {
                     Some(kind) => builder.header("Content-Type", kind),
                     None => builder,

@@ -9,7 +9,7 @@ use countersign_core::{
 
 use crate::support::{
     Bench, MockTransport, bench, bench_with, by_assertion_or_login, client_credentials, connection,
-    cut, login, refreshing, rejection, rotated_response, token_response,
+    cut, login, refreshing, rejection, rotated_response, token_response, vendor,
 };
 
 fn logged_in() -> Bench {

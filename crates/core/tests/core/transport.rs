@@ -6,7 +6,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use countersign_core::{
-    BodyFormat, ErrorKind, Form, Network, Request, Roots, SendError, Transport, UreqTransport, Url,
+    BodyFormat, ErrorKind, Form, Method, Network, Request, Roots, SendError, Transport,
+    UreqTransport, Url,
 };
 
 /// Serves this many connections. The thread returns the number of requests.

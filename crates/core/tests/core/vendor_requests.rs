@@ -368,6 +368,8 @@ fn a_profile_with_other_requests_gets_its_own_token() {
     };
     for (rule, other) in [
         ("", "body = \"json\""),
+        ("", "method = \"get\""),
+        ("", "send_client_id = false"),
         ("", "scope_separator = \",\""),
         ("", "names.client_id = \"client_key\""),
         ("", "headers.X-Account = \"{extra.account}\""),
