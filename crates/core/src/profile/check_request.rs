@@ -279,7 +279,7 @@ fn check_names(
     Ok(())
 }
 
-fn check_separator(separator: &str) -> Result<(), &'static str> {
+pub(super) fn check_separator(separator: &str) -> Result<(), &'static str> {
     let allowed = |b: u8| b == b' ' || (b.is_ascii_punctuation() && b != b'"' && b != b'\\');
     match !separator.is_empty() && separator.bytes().all(allowed) {
         true => Ok(()),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::check_request::check_separator;
 use super::late::{self, Also};
 use super::pointer::Pointer;
 use super::usage::{API_BASE, is_header_value, is_http_token};
@@ -53,6 +54,10 @@ impl Profile {
         ] {
             let mut pointers = pointers.iter();
             pointers.try_for_each(|pointer| check_pointer(&format!("response.{name}"), pointer))?;
+        }
+        if let Some(separator) = &rules.scope_separator {
+            check_separator(separator)
+                .map_err(|why| format!("`response.scope_separator` {why}"))?;
         }
         check_values("response.success", &rules.success)?;
         for (name, kept) in &rules.kept {

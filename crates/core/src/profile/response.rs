@@ -35,6 +35,8 @@ pub struct ResponseRules {
     pub refresh_token_expires_in: Pointers,
     /// Where the granted scopes are: a text or an array of texts.
     pub scope: Pointers,
+    /// What separates scopes in responses, in addition to spaces. That of requests by default.
+    pub scope_separator: Option<String>,
     /// What `expires_in` means.
     pub expires_as: ExpiresAs,
     /// Members that a successful response has, with their values. Any other response is a failure,

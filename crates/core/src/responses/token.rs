@@ -247,8 +247,9 @@ impl ResponseReader<'_> {
             false => members.found(places, "").filter(is_scope),
         }?;
         let rules = self.connection.app().request_rules(self.grant.kind());
-        let separator = rules.map_or(" ", |rules| rules.scope_separator.as_str());
-        read_scope(reported, separator)
+        let of_requests = rules.map_or(" ", |rules| rules.scope_separator.as_str());
+        let own = self.rules().scope_separator.as_deref();
+        read_scope(reported, own.unwrap_or(of_requests))
     }
 }
 
