@@ -61,6 +61,8 @@ pub struct Login {
     issuer: Option<String>,
     /// Whether a callback without `iss` is rejected.
     iss_required: bool,
+    /// The vendor's names for the callback's parameters, by the names of RFC 6749.
+    callback_names: BTreeMap<String, String>,
     /// The client that the server registered for this login, if it did.
     registration: Option<Arc<Registration>>,
 }
@@ -90,6 +92,8 @@ struct Saved<'a> {
     provider: Cow<'a, str>,
     issuer: Option<Cow<'a, str>>,
     iss_required: bool,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    callback_names: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     registration: Option<WrittenRegistration>,
 }
@@ -238,6 +242,7 @@ impl Login {
             provider: connection.profile().id.clone(),
             issuer: connection.login_issuer().map(str::to_owned),
             iss_required: connection.iss_required(),
+            callback_names: connection.profile().authorize.callback_names.clone(),
             registration: None,
         })
     }
@@ -282,6 +287,7 @@ impl Login {
             provider: self.provider.as_str().into(),
             issuer: self.issuer.as_deref().map(Cow::from),
             iss_required: self.iss_required,
+            callback_names: self.callback_names.clone(),
             registration: self.registration.as_ref().map(|known| known.written()),
         };
         Secret::new(serde_json::json!(saved).to_string())
@@ -317,6 +323,7 @@ impl Login {
             provider: saved.provider.into_owned(),
             issuer: saved.issuer.map(Cow::into_owned),
             iss_required: saved.iss_required,
+            callback_names: saved.callback_names,
             registration: saved
                 .registration
                 .and_then(WrittenRegistration::read)
@@ -530,11 +537,12 @@ mod tests {
             provider: "acme".into(),
             issuer: None,
             iss_required: false,
+            callback_names: BTreeMap::from([("code".to_owned(), "auth_code".to_owned())]),
             registration: None,
         };
         let restored = Login::restore(&login.save()).unwrap();
         assert_eq!(restored.url(), login.url());
-        assert!(restored.matches_callback("code=c&state=s"));
+        assert!(restored.matches_callback("auth_code=c&state=s"));
         assert_eq!((restored.state(), &restored.nonce), ("s", &login.nonce));
         let restored = Login::restore(&login.save()).unwrap();
         let PresentedGrant::AuthorizationCode {

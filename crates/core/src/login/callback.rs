@@ -139,19 +139,28 @@ impl Login {
             );
         }
         self.check_issuer(callback.one("iss")?)?;
-        if let Some(error) = callback.one("error")? {
-            let description = callback.one("error_description")?;
+        if let Some(error) = callback.one(self.callback_name("error"))? {
+            let description = callback.one(self.callback_name("error_description"))?;
             let description = description.or(callback.one("error_message")?);
             return Err(self.reported(rows, error, description));
         }
-        match callback.one("code")? {
+        let code = self.callback_name("code");
+        match callback.one(code)? {
             Some(code) if !code.is_empty() => Ok(PresentedGrant::AuthorizationCode {
                 code: Secret::from(code),
                 redirect_uri: self.redirect_uri.clone(),
                 verifier: self.verifier.clone(),
             }),
-            _ => Err(rejection("the callback has no `code`".into()).with_hint("start a new login")),
+            _ => {
+                Err(rejection(format!("the callback has no `{code}`"))
+                    .with_hint("start a new login"))
+            }
         }
+    }
+
+    /// Returns the vendor's name for a parameter of the callback.
+    fn callback_name<'a>(&'a self, name: &'a str) -> &'a str {
+        self.callback_names.get(name).map_or(name, String::as_str)
     }
 
     /// Explains an error of the authorization endpoint with the provider's table or the RFCs.

@@ -21,6 +21,9 @@ pub struct AuthorizeRules {
     /// Other names for parameters of the authorization request, such as `client_id = "client_key"`.
     /// `""` omits `client_id`, `response_type`, `scope` or `redirect_uri`.
     pub names: BTreeMap<String, String>,
+    /// Other names for parameters of the callback, such as `code = "auth_code"`: `code`, `error` and
+    /// `error_description`.
+    pub callback_names: BTreeMap<String, String>,
     /// The `prompt` of logins with the scope `offline_access`. Servers may ignore that scope unless
     /// the prompt is `consent` (OpenID Connect Core section 11).
     pub offline_access_prompt: Option<String>,
@@ -37,6 +40,7 @@ impl Default for AuthorizeRules {
             nonce: true,
             params: BTreeMap::new(),
             names: BTreeMap::new(),
+            callback_names: BTreeMap::new(),
             offline_access_prompt: None,
             keep: Vec::new(),
             loopback_port: None,

@@ -79,6 +79,7 @@ impl Profile {
         self.check_endpoints()?;
         self.check_sent_as()?;
         check_names("authorize.names", &self.authorize.names, AUTHORIZE_NAMES)?;
+        self.check_callback_names()?;
         for (kind, rules) in &self.grants {
             let field = |field: &str| format!("grants.{kind}.{field}");
             check_names(&field("names"), &rules.names, TOKEN_NAMES)?;
@@ -115,6 +116,24 @@ impl Profile {
                         field("names")
                     ));
                 }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_callback_names(&self) -> Result<(), String> {
+        let names = &self.authorize.callback_names;
+        check_names("authorize.callback_names", names, CALLBACK_NAMES)?;
+        for (name, new) in names {
+            if is_of_callback(new) && name != new {
+                return Err(format!(
+                    "`authorize.callback_names.{name}` is `{new}`, which is the name of another parameter"
+                ));
+            }
+            if self.authorize.keep.contains(new) {
+                return Err(format!(
+                    "`authorize.keep` names `{new}`, which `authorize.callback_names` reads: remove it"
+                ));
             }
         }
         Ok(())

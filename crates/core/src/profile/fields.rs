@@ -187,7 +187,8 @@ pub const FIELDS: &[Field] = &[
     may("assertion.x5c", Flag, "false", "Whether the header has the key's certificates in `x5c`."),
 
     may("authorize.params.*", Template, "", "A further parameter of the authorization URL, such as `access_type = \"offline\"`. The setting `authorize.NAME` overrides it."),
-    may("authorize.names.*", Text, "", "Another name for a parameter of the authorization URL. `\"\"` omits `response_type`, `scope` or `redirect_uri`."),
+    may("authorize.names.*", Text, "", "Another name for a parameter of the authorization URL. `\"\"` omits `client_id`, `response_type`, `scope` or `redirect_uri`."),
+    may("authorize.callback_names.*", Text, "", "Another name for a parameter of the callback, such as `code = \"auth_code\"`: `code`, `error` or `error_description`."),
     may("authorize.nonce", Flag, "true", "Whether a login with the scope `openid` sends a `nonce`."),
     may("authorize.offline_access_prompt", Text, "", "The `prompt` of a login with the scope `offline_access`."),
     may("authorize.keep", Texts, "[]", "Parameters of the callback that are kept and returned as `extra`, such as QuickBooks' `realmId`."),
