@@ -5,7 +5,7 @@ mod authorize;
 pub(crate) mod check;
 pub(crate) mod check_request;
 mod check_response;
-mod environment;
+pub(crate) mod environment;
 mod fields;
 mod grant;
 pub(crate) mod late;
@@ -206,6 +206,12 @@ pub struct Profile {
 }
 
 impl Profile {
+    /// Returns whether every deployment has this endpoint: one of its own, or that of all.
+    pub(crate) fn has_endpoint(&self, name: &str, of_all: Option<&String>) -> bool {
+        let mut environments = self.environments.values();
+        of_all.is_some() || environments.all(|facts| facts.endpoints.contains_key(name))
+    }
+
     /// Reads a profile from TOML and validates it.
     ///
     /// # Errors

@@ -120,6 +120,13 @@ impl<'a> Urls<'a> {
         text: Option<&String>,
         needed: bool,
     ) -> Result<Option<Url>, Error> {
+        let (field, text) = match self.facts.endpoints.get(name) {
+            Some(own) => (
+                format!("environments.{}.endpoints.{name}", self.environment),
+                Some(own),
+            ),
+            None => (format!("endpoints.{name}"), text),
+        };
         let Some(text) = text else { return Ok(None) };
         let template = UrlTemplate {
             field: &field,

@@ -31,7 +31,7 @@ impl Profile {
                 return Err("`assertion.algorithms` is empty, but grant jwt-bearer signs".into());
             }
             if *kind == GrantKind::AuthorizationCode
-                && self.endpoints.authorize.is_none()
+                && !self.has_endpoint("authorize", self.endpoints.authorize.as_ref())
                 && !self.discovery
             {
                 return Err("`endpoints.authorize` is missing for grant authorization-code".into());

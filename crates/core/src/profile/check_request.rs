@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::check::{OF_NAMES, is_of_name};
+use super::environment::ENDPOINTS;
 use super::url_template::{Kind, UrlTemplate};
 use super::{Profile, SentAs, Templated};
 use crate::http::BodyFormat;
@@ -57,6 +58,17 @@ impl Profile {
             check(field("base_url"), base_url, Kind::BaseUrl)?;
             check(field("audience"), environment.audience.as_ref(), Kind::Any)?;
             check(field("issuer"), environment.issuer.as_ref(), Kind::Any)?;
+            for (endpoint, text) in &environment.endpoints {
+                let field = field(&format!("endpoints.{endpoint}"));
+                if !ENDPOINTS.contains(&endpoint.as_str()) {
+                    let meant = match nearest(endpoint, ENDPOINTS.iter().copied()) {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => format!("expected one of {}", ENDPOINTS.join(", ")),
+                    };
+                    return Err(format!("`{field}` is not an endpoint; {meant}"));
+                }
+                check(field, Some(text), Kind::Url)?;
+            }
             for (fact, text) in &environment.extra {
                 check(field(&format!("extra.{fact}")), Some(text), Kind::Any)?;
             }
@@ -146,7 +158,7 @@ impl Profile {
                 && (*kind != GrantKind::JwtBearer || self.assertion.sent_as != SentAs::AccessToken)
         };
         if let Some(kind) = self.grants.keys().find(|kind| makes_requests(kind))
-            && endpoints.token.is_none()
+            && !self.has_endpoint("token", endpoints.token.as_ref())
         {
             return Err(format!(
                 "`endpoints.token` is missing for grant {kind}: add the URL of the token endpoint"

@@ -209,7 +209,8 @@ impl Profile {
             .and_then(|()| late::check_url(&rules.url))
             .map_err(|why| format!("`lookup.url` is invalid: {why}"))?;
         let asks = !rules.kept.is_empty() || !rules.also.is_empty();
-        let has_userinfo = self.discovery || self.endpoints.userinfo.is_some();
+        let userinfo = self.endpoints.userinfo.as_ref();
+        let has_userinfo = self.discovery || self.has_endpoint("userinfo", userinfo);
         if asks && rules.url.contains("{userinfo") && !has_userinfo {
             return Err("`lookup.url` needs `endpoints.userinfo`, which is missing".into());
         }

@@ -20,6 +20,9 @@ pub struct Environment {
     /// The issuer identifier of the authorization server, as a template: the default of the setting
     /// `issuer`.
     pub issuer: Option<String>,
+    /// Endpoints of this deployment that differ in more than the base URL, by the names that they
+    /// have in [`Endpoints`], as templates.
+    pub endpoints: BTreeMap<String, String>,
     /// Who this deployment is for.
     pub about: String,
     /// Facts about this deployment that every token has in `extra`, such as the API's base URL. They
