@@ -12,9 +12,11 @@ use serde_json::Value;
 
 use self::named::Namer;
 use self::unsigned::Unsigned;
+use crate::profile::RevokedToken;
 use crate::{
-    BodyFormat, ClientAuth, Connection, Error, GrantKind, Login, Method, Moment, PresentedGrant,
-    Random, Request, Secret, Signer, signed_token, token_request,
+    BodyFormat, ClientAuth, Connection, Error, ErrorKind, GrantKind, Login, Moment, PresentedGrant,
+    Random, Request, Secret, Signer, TokenTypeHint, revocation_request, signed_token,
+    token_request,
 };
 
 /// A request as it would be sent, with its secrets named instead of shown.
@@ -151,6 +153,25 @@ pub fn dry_run_login(connection: &Connection, redirect_uri: &str) -> Result<DryR
         body: None,
         assertions: Vec::new(),
     })
+}
+
+/// Returns the revocation that a connection would send, without sending it. Fails if the vendor
+/// revokes nothing.
+pub(crate) fn dry_run_revocation(connection: &Connection, now: Moment) -> Result<DryRun, Error> {
+    let connection = named_secrets(connection);
+    let has_refresh_token = connection.grant().needs_login()
+        && connection.profile().endpoints.revoke_token == RevokedToken::RefreshToken;
+    let (token, hint) = match has_refresh_token {
+        true => ("<refresh_token>", TokenTypeHint::RefreshToken),
+        false => ("<access_token>", TokenTypeHint::AccessToken),
+    };
+    let random = Counting::default();
+    let request = revocation_request(&connection, &token.into(), hint, now, &random)?;
+    let request = request.ok_or_else(|| {
+        let message = "the profile has no revocation endpoint";
+        Error::new(ErrorKind::Setting, message).with_hint("add endpoints.revoke")
+    })?;
+    Ok(describe(&connection, GrantKind::RefreshToken, &request))
 }
 
 /// Returns the connection with names in place of its secrets, and a signer that doesn't sign.

@@ -30,6 +30,27 @@ pub enum Method {
     Get,
     /// `POST` with parameters.
     Post,
+    /// `DELETE` with parameters, for revocations.
+    Delete,
+}
+
+impl Method {
+    /// Returns the method as HTTP writes it.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::Method;
+    ///
+    /// assert_eq!(Method::Delete.as_str(), "DELETE");
+    /// ```
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Delete => "DELETE",
+        }
+    }
 }
 
 /// How a request encodes its parameters.

@@ -7,6 +7,9 @@ pub(crate) fn is_ours(name: &str) -> bool {
     name.starts_with("client_") || spends.contains(&name)
 }
 
+/// The key of `endpoints.revoke_names` for the name of `token` if it is an access token.
+pub(crate) const ACCESS_TOKEN: &str = "access_token";
+
 /// The parameters of a callback that the protocol defines. All others are the vendor's.
 const OF_THE_PROTOCOL: &[&str] = &[
     "code",

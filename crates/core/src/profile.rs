@@ -29,7 +29,7 @@ use toml::de::DeTable;
 
 pub use self::assertion::{AssertionRules, ClientAudience, SentAs};
 pub use self::authorize::{AdminConsent, AuthorizeRules, Consent, LoopbackPort};
-pub use self::environment::{Endpoints, Environment};
+pub use self::environment::{Endpoints, Environment, RevocationMethod, RevokedToken};
 pub use self::fields::{FIELDS, Field, Kind};
 pub use self::grant::{GrantRules, PkceSupport, TokenMethod};
 pub use self::lookup::LookupRules;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::app::text_of;
-use crate::parameters::is_ours;
+use crate::parameters::{ACCESS_TOKEN, is_ours};
 use crate::profile::{Rotation, SentAs};
 use crate::{
     App, BasicEncoding, BodyFormat, ClientAuth, ClientIdentity, Connection, Error, ErrorKind, Form,
@@ -225,11 +225,36 @@ pub fn revocation_request(
     let app = connection.app();
     let as_refresh = PresentedGrant::RefreshToken(token.clone());
     let endpoints = &connection.profile().endpoints;
-    let (form, authorization) = match endpoints.revoke_without_client {
-        true => (parameters.form, None),
-        false => authenticate_client(app, parameters, &as_refresh, now, random)?,
+    let of_access_token =
+        hint == TokenTypeHint::AccessToken && endpoints.revoke_names.contains_key(ACCESS_TOKEN);
+    let name = match of_access_token {
+        true => ACCESS_TOKEN,
+        false => "token",
     };
-    let request = Request::post(url.clone(), form).with_format(endpoints.revoke_format);
+    let parameters = Parameters::of_revocation(app, as_refresh.kind())
+        .with(name, token.expose())
+        .with("token_type_hint", hint.as_str());
+    let is_alone = endpoints.revoke_without_client || endpoints.revoke_bearer;
+    let (form, authorization) = match endpoints.revoke_client_auth {
+        None if is_alone => (parameters.form, None),
+        own => {
+            let auth = own.unwrap_or(app.client.auth);
+            authenticate_client(app, auth, parameters, &as_refresh, now, random)?
+        }
+    };
+    let authorization = match endpoints.revoke_bearer {
+        true => Some(Secret::new(format!("Bearer {}", token.expose()))),
+        false => authorization,
+    };
+    let params = app.fill("endpoints.revoke_params", &endpoints.revoke_params, None);
+    let form = with_params(
+        form,
+        params.collect::<Result<_, _>>()?,
+        endpoints.revoke_format,
+    );
+    let request = Request::post(url.clone(), form)
+        .with_format(endpoints.revoke_format)
+        .with_method(endpoints.revoke_method.method());
     with_headers(app, request, as_refresh.kind(), authorization).map(Some)
 }
 
@@ -274,7 +299,17 @@ impl<'a> Parameters<'a> {
     fn of(app: App<'a>, grant: GrantKind) -> Self {
         Self {
             form: Form::new(),
-            names: app.request_rules(grant).map(|rules| &rules.names),
+            names: [app.request_rules(grant).map(|rules| &rules.names), None],
+        }
+    }
+
+    /// The parameters of a revocation, which is like a request with this grant type otherwise.
+    fn of_revocation(app: App<'a>, grant: GrantKind) -> Self {
+        let Self { form, names } = Self::of(app, grant);
+        let own = &app.profile.endpoints.revoke_names;
+        Self {
+            form,
+            names: [Some(own), names[0]],
         }
     }
 

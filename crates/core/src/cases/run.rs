@@ -8,7 +8,7 @@ use super::compare::{equal, members};
 use super::file::{File, RequestCase, ResponseCase, WantedRequest};
 use super::key::CaseKey;
 use super::{Failure, NOW};
-use crate::dry_run::{Counting, named_grant, named_secrets};
+use crate::dry_run::{Counting, dry_run_revocation, named_grant, named_secrets};
 use crate::{
     App, Clock, Connection, DryRun, Error, GrantKind, ManualClock, Moment, Provider, Response,
     Secret, ServerMetadata, Settings, TokenResponse, dry_run_login, read_token_response,
@@ -64,6 +64,9 @@ impl Runner<'_> {
         if kind == Some("authorize") {
             let redirect_uri = connection.redirect_uri().map(|uri| uri.as_str());
             return dry_run_login(connection, redirect_uri.unwrap_or_default());
+        }
+        if kind == Some("revoke") {
+            return dry_run_revocation(connection, now());
         }
         crate::dry_run(connection, grant_kind(connection, kind)?, now())
     }

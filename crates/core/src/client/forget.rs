@@ -8,6 +8,7 @@ use super::persistence::Loaded;
 use super::record::{Record, Unrevoked};
 use super::single_flight::Want;
 use super::{Change, Client, Inner};
+use crate::profile::RevokedToken;
 use crate::{Error, ErrorKind, TokenTypeHint, read_revocation_response, revocation_request};
 
 /// The outcome of [`Client::forget`] at the vendor.
@@ -109,6 +110,7 @@ impl Inner {
     pub(super) fn forget(&self, force: bool) -> Result<Revocation, Error> {
         let _in_flight = self.enter()?;
         self.reread_changed();
+        self.renew_for_revocation();
         let lease = self.lease()?;
         let loaded = self.load_recovered(&lease)?;
         let mut left = loaded.record.clone().unwrap_or_default().unrevoked;
@@ -116,6 +118,7 @@ impl Inner {
             Some(failed) => failed,
             None => match self.held(&loaded) {
                 Some(held) => self.revoke(&held)?,
+                None if holds_refresh_token(&loaded) => Revocation::NotOffered,
                 None => Revocation::NothingHeld,
             },
         };
@@ -132,6 +135,32 @@ impl Inner {
         self.persistence.remove_set_aside()?;
         self.notify(&Change::Forgotten);
         Ok(revocation)
+    }
+
+    /// Refreshes an expired access token that the vendor must see to revoke the grant.
+    ///
+    /// Errors are ignored: the revocation then fails, and says so.
+    fn renew_for_revocation(&self) {
+        if self.revokes() != RevokedToken::AccessToken {
+            return;
+        }
+        let Ok(loaded) = self.persistence.load() else {
+            return;
+        };
+        let is_expired = |record: Record| {
+            let token = record.token.filter(|_| !record.logged_out);
+            token.is_some_and(|token| token.remaining(self.clock.now()).is_zero())
+        };
+        if holds_refresh_token(&loaded) && loaded.record.is_some_and(is_expired) {
+            let _ = self.refresh(Want {
+                force: false,
+                min_valid: None,
+            });
+        }
+    }
+
+    fn revokes(&self) -> RevokedToken {
+        self.connection.profile().endpoints.revoke_token
     }
 
     /// Revokes the tokens of earlier logins, and removes the revoked ones from the list.
@@ -194,7 +223,11 @@ impl Inner {
 
     /// Returns the token whose revocation ends the grant.
     fn held(&self, loaded: &Loaded) -> Option<Unrevoked> {
+        let wanted = self.revokes();
         let from_settings = || {
+            if wanted == RevokedToken::AccessToken {
+                return None;
+            }
             let token = self.connection.policy().refresh_token.clone()?;
             let hint = TokenTypeHint::RefreshToken;
             Some(Unrevoked {

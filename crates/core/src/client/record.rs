@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::history::{Ended, History, Rest};
 use crate::metadata::{Registration, WrittenRegistration};
-use crate::profile::ExpiresAs;
+use crate::profile::{ExpiresAs, RevokedToken};
 use crate::secret::fingerprint;
 use crate::token::{Lifetime, TokenData};
 use crate::{
@@ -205,7 +205,9 @@ impl Record {
             ended: None,
             rest: None,
             logged_out: false,
-            unrevoked: before.map(Self::unrevoked_before).unwrap_or_default(),
+            unrevoked: before
+                .map(|before| before.unrevoked_before(connection.profile().endpoints.revoke_token))
+                .unwrap_or_default(),
             history: before
                 .map(|before| before.history.clone())
                 .unwrap_or_default(),
@@ -231,12 +233,15 @@ impl Record {
         Some(found)
     }
 
-    /// Returns the token whose revocation ends the grant: the refresh token, if there is one.
-    pub(super) fn held(&self) -> Option<Unrevoked> {
+    /// Returns the token whose revocation ends the grant.
+    pub(super) fn held(&self, wanted: RevokedToken) -> Option<Unrevoked> {
         let access = || Some((self.token.as_ref()?.secret(), TokenTypeHint::AccessToken));
         let refresh = self.refresh_token.as_ref();
         let refresh = refresh.map(|token| (token, TokenTypeHint::RefreshToken));
-        let (token, hint) = refresh.or_else(access)?;
+        let (token, hint) = match wanted {
+            RevokedToken::RefreshToken => refresh.or_else(access)?,
+            RevokedToken::AccessToken => access()?,
+        };
         Some(Unrevoked {
             token: token.clone(),
             hint,
@@ -247,8 +252,8 @@ impl Record {
     /// Returns the tokens that the next record must still revoke.
     ///
     /// A new login replaces a grant that was logged out, but does not revoke it.
-    pub(super) fn unrevoked_before(&self) -> Vec<Unrevoked> {
-        let own = self.logged_out.then(|| self.held()).flatten();
+    pub(super) fn unrevoked_before(&self, wanted: RevokedToken) -> Vec<Unrevoked> {
+        let own = self.logged_out.then(|| self.held(wanted)).flatten();
         let mut all: Vec<_> = self.unrevoked.iter().cloned().chain(own).collect();
         let surplus = all.len().saturating_sub(Unrevoked::MAX);
         all.drain(..surplus);

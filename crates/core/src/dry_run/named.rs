@@ -7,7 +7,13 @@ use super::UnsignedAssertion;
 use crate::{Connection, GrantKind, jws};
 
 /// The secrets that a connection with named secrets has.
-const SECRETS: &[&str] = &["client_secret", "refresh_token", "code", "code_verifier"];
+const SECRETS: &[&str] = &[
+    "client_secret",
+    "refresh_token",
+    "code",
+    "code_verifier",
+    "access_token",
+];
 
 /// Names the secrets of one request, and collects its assertions.
 pub(super) struct Namer<'a> {

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use super::check::{OF_NAMES, is_of_name};
 use super::environment::ENDPOINTS;
 use super::url_template::{Kind, UrlTemplate};
-use super::{Profile, SentAs, Templated};
+use super::{Profile, RevocationMethod, RevokedToken, SentAs, Templated, TokenMethod};
 use crate::http::BodyFormat;
 use crate::nearest::nearest;
+use crate::parameters::{ACCESS_TOKEN, is_of_callback, is_ours};
 use crate::{ClientAuth, GrantKind};
 
 /// The parameters of token requests that have other names at some vendors.
@@ -37,8 +38,28 @@ const AUTHORIZE_NAMES: &[&str] = &[
     "scope",
 ];
 
+/// The parameters of callbacks that have other names at some vendors.
+const CALLBACK_NAMES: &[&str] = &["code", "error", "error_description"];
+
+/// The parameters of revocations that have other names at some vendors.
+const REVOKE_NAMES: &[&str] = &[
+    "token",
+    ACCESS_TOKEN,
+    "token_type_hint",
+    "client_id",
+    "client_secret",
+];
+
 /// The parameters that can be omitted.
-const OPTIONAL: &[&str] = &["grant_type", "redirect_uri", "response_type", "scope"];
+const OPTIONAL: &[&str] = &[
+    "grant_type",
+    "redirect_uri",
+    "response_type",
+    "scope",
+    "token",
+    ACCESS_TOKEN,
+    "token_type_hint",
+];
 
 impl Profile {
     pub(super) fn check_urls(&self) -> Result<(), String> {
@@ -164,12 +185,72 @@ impl Profile {
                 "`endpoints.token` is missing for grant {kind}: add the URL of the token endpoint"
             ));
         }
-        if endpoints.revoke.is_none() && endpoints.revoke_format != BodyFormat::Form {
+        self.check_revocation()
+    }
+
+    fn check_revocation(&self) -> Result<(), String> {
+        let endpoints = &self.endpoints;
+        let mut environments = self.environments.values();
+        let has_url = self.discovery
+            || endpoints.revoke.is_some()
+            || environments.any(|facts| facts.endpoints.contains_key("revoke"));
+        let unused = [
+            (
+                "format",
+                endpoints.revoke_format != BodyFormat::Form && !has_url,
+            ),
+            (
+                "method",
+                endpoints.revoke_method != RevocationMethod::Post && !has_url,
+            ),
+            (
+                "token",
+                endpoints.revoke_token != RevokedToken::RefreshToken && !has_url,
+            ),
+            ("bearer", endpoints.revoke_bearer && !has_url),
+            (
+                "client_auth",
+                endpoints.revoke_client_auth.is_some() && !has_url,
+            ),
+            ("names", !endpoints.revoke_names.is_empty() && !has_url),
+            ("params", !endpoints.revoke_params.is_empty() && !has_url),
+        ];
+        if let Some((name, _)) = unused.into_iter().find(|(_, is_unused)| *is_unused) {
+            return Err(format!(
+                "`endpoints.revoke_{name}` is set, but `endpoints.revoke` is missing"
+            ));
+        }
+        match endpoints.revoke_client_auth {
+            Some(auth) if endpoints.revoke_without_client => {
+                return Err(format!(
+                    "`endpoints.revoke_client_auth` is {auth}, but `revoke_without_client` is true: remove one of them"
+                ));
+            }
+            Some(ClientAuth::Basic) if endpoints.revoke_bearer => {
+                return Err(
+                    "`endpoints.revoke_client_auth` is basic, but `revoke_bearer` fills the Authorization header: remove one of them".into(),
+                );
+            }
+            _ => {}
+        }
+        let names = &endpoints.revoke_names;
+        check_names("endpoints.revoke_names", names, REVOKE_NAMES)?;
+        let omits = |name: &str| names.get(name).is_some_and(String::is_empty);
+        if (omits("token") || omits("access_token")) && !endpoints.revoke_bearer {
             return Err(
-                "`endpoints.revoke_format` is set, but `endpoints.revoke` is missing".into(),
+                "`endpoints.revoke_names.token` is empty, so nothing says what to revoke: set `revoke_bearer = true`".into(),
             );
         }
-        Ok(())
+        self.check_table("endpoints.revoke_params", &endpoints.revoke_params, |name| {
+            let is_sent = names.values().any(|new| new == name);
+            if REVOKE_NAMES.contains(&name) || is_sent || is_ours(name) {
+                Some("is a parameter that each revocation sets itself: use `endpoints.revoke_names`")
+            } else if !name.bytes().all(is_of_name) {
+                Some(OF_NAMES)
+            } else {
+                None
+            }
+        })
     }
 
     /// Validates that some grant sends assertions in the way of `assertion.as`.
@@ -298,7 +379,13 @@ fn check_names(
         if !new.bytes().all(|b| is_of_name(b) || b"[]".contains(&b)) {
             return Err(format!("`{table}.{name}` {OF_NAMES}"));
         }
-        let mut others = names.iter().filter(|(other, _)| *other != name);
+        // No request has both of these.
+        let of_one = ["token", ACCESS_TOKEN];
+        let both = |other: &str| of_one.contains(&name.as_str()) && of_one.contains(&other);
+        let mut others = names
+            .iter()
+            .filter(|(other, _)| *other != name && !both(other));
+        let is_own = |new: &str| known.contains(&new) && new != ACCESS_TOKEN;
         let taken = others.any(|(_, other)| other == new)
             || (is_own(new) && !names.contains_key(new) && name != new);
         if taken {

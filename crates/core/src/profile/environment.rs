@@ -30,6 +30,9 @@ pub struct Environment {
     pub extra: BTreeMap<String, String>,
 }
 
+/// The endpoints that a deployment can have of its own.
+pub(crate) const ENDPOINTS: &[&str] = &["token", "refresh", "authorize", "userinfo", "revoke"];
+
 /// The URLs of a token service, as templates.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -59,4 +62,58 @@ pub struct Endpoints {
     /// How revocation requests encode their parameters. `form` by default.
     #[serde(default)]
     pub revoke_format: BodyFormat,
+    /// The method of revocation requests: `post` or `delete`.
+    #[serde(default)]
+    pub revoke_method: RevocationMethod,
+    /// Which token is revoked to end a grant.
+    #[serde(default)]
+    pub revoke_token: RevokedToken,
+    /// Whether the token authenticates the revocation as a bearer token (RFC 6750 section 2.1), in
+    /// place of the client.
+    #[serde(default)]
+    pub revoke_bearer: bool,
+    /// How the client authenticates a revocation. By default as in token requests, or not at all if
+    /// the token does.
+    pub revoke_client_auth: Option<ClientAuth>,
+    /// Other names for the parameters of revocation requests: `token`, `access_token` (the name of
+    /// `token` if it is an access token), `token_type_hint`, `client_id` and `client_secret`. `""`
+    /// omits one, except `client_secret`.
+    #[serde(default)]
+    pub revoke_names: BTreeMap<String, String>,
+    /// Additional parameters of revocation requests, as templates.
+    #[serde(default)]
+    pub revoke_params: BTreeMap<String, Templated>,
+}
+
+/// The method of revocation requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RevocationMethod {
+    /// `POST` (RFC 7009 section 2.1).
+    #[default]
+    Post,
+    /// `DELETE`.
+    Delete,
+}
+
+impl RevocationMethod {
+    pub(crate) fn method(self) -> Method {
+        match self {
+            Self::Post => Method::Post,
+            Self::Delete => Method::Delete,
+        }
+    }
+}
+
+/// Which token is revoked to end a grant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RevokedToken {
+    /// The refresh token, or the access token if there is none.
+    #[default]
+    RefreshToken,
+    /// The access token, with which the vendor revokes the refresh token, too.
+    AccessToken,
 }

@@ -143,6 +143,7 @@ pub const FIELDS: &[Field] = &[
     may("environments.*.base_url", Url, "", "The URL that the endpoints begin with. Without it, users must set `base_url`."),
     may("environments.*.audience", Url, "the token endpoint", "The `aud` of the assertion of `jwt-bearer`."),
     may("environments.*.issuer", Url, "", "The issuer identifier of the authorization server. The setting `issuer` overrides it."),
+    may("environments.*.endpoints.*", Url, "as in `[endpoints]`", "The `token`, `refresh`, `authorize`, `userinfo` or `revoke` endpoint of this deployment, if it differs in more than the base URL."),
     may("environments.*.about", Text, "", "Who this deployment is for. Error messages show it."),
     may("environments.*.extra.*", Url, "", "A fact about this deployment that every token has in `extra`, such as the URL of the API."),
 
@@ -153,6 +154,12 @@ pub const FIELDS: &[Field] = &[
     may("endpoints.revoke", Url, "", "The revocation endpoint (RFC 7009)."),
     may("endpoints.revoke_format", Word(FORMATS), "form", "How a revocation encodes its parameters."),
     may("endpoints.revoke_without_client", Flag, "false", "Whether a revocation has only the token, without client authentication."),
+    may("endpoints.revoke_method", Word(&["post", "delete"]), "post", "The method of a revocation."),
+    may("endpoints.revoke_token", Word(&["refresh_token", "access_token"]), "refresh_token", "Which token is revoked to end a grant. Without a refresh token, it is the access token."),
+    may("endpoints.revoke_bearer", Flag, "false", "Whether the token is also sent as `Authorization: Bearer`, in place of client authentication."),
+    may("endpoints.revoke_client_auth", Word(CLIENT_AUTHS), "as in token requests", "How the client authenticates a revocation, if not as in token requests. With `revoke_bearer`, it doesn't by default."),
+    may("endpoints.revoke_names.*", Text, "", "Another name for `token`, `token_type_hint`, `client_id` or `client_secret` in a revocation; `access_token` is the name of `token` if it is an access token. `\"\"` omits one, except `client_secret`."),
+    may("endpoints.revoke_params.*", Template, "", "A further parameter of a revocation."),
     may("endpoints.authorization_response_iss_parameter_supported", Flag, "false", "Whether every callback has the issuer in `iss` (RFC 9207). If `true`, one without it is rejected."),
 
     needs("grants.*.client_auth", Words(CLIENT_AUTHS), "The client authentications that the vendor accepts. The first one is the default."),

@@ -79,12 +79,15 @@ impl Redactor {
     pub(crate) fn of(request: &Request, app: App<'_>) -> Self {
         let is_public = |name: &str| {
             let grants = app.profile.grants.values();
+            let of_revocation = &app.profile.endpoints.revoke_names;
             let renamed: Vec<_> = grants
                 .clone()
                 .flat_map(|rules| &rules.names)
+                .chain(of_revocation)
                 .filter(|(_, new)| *new == name)
                 .collect();
-            let is_param = grants.clone().any(|rules| rules.params.contains_key(name));
+            let is_param = grants.clone().any(|rules| rules.params.contains_key(name))
+                || app.profile.endpoints.revoke_params.contains_key(name);
             let is_plain = |(old, _): &(&String, &String)| PLAIN.contains(&old.as_str());
             match renamed.as_slice() {
                 [] => is_param || PLAIN.contains(&name),

@@ -311,3 +311,56 @@ fn scoped() -> Connection {
         ("scopes", "read write"),
     ])
 }
+
+/// Dropbox revokes a login by its access token.
+#[test]
+fn a_grant_may_be_revoked_by_its_access_token() {
+    let connect = || {
+        vendor(
+            "endpoints.revoke = \"{base_url}/revoke\"\nendpoints.revoke_token = \"access_token\"\nendpoints.revoke_bearer = true\nendpoints.revoke_names = { token = \"\", token_type_hint = \"\" }",
+            &[("grant", "refresh-token"), ("refresh_token", "r0")],
+        )
+    };
+    let sent = |bench: &Bench, at: usize| {
+        let requests = bench.script.requests();
+        let mut headers = requests[at].headers();
+        let found = headers.find(|(name, _)| *name == "Authorization");
+        found.map(|(_, value)| value.expose().to_owned())
+    };
+    let ok = || Ok(Response::new(200, [], ""));
+    let bench = bench(connect(), [Ok(rotated_response("a", "r1", 600)), ok()]);
+    bench.client.token().unwrap();
+    assert!(matches!(
+        bench.client.forget().unwrap(),
+        Revocation::Revoked
+    ));
+    assert_eq!(sent(&bench, 1).as_deref(), Some("Bearer a"));
+    assert!(bench.store.keys().unwrap().is_empty());
+
+    // An expired one is refreshed first.
+    let responses = [
+        Ok(rotated_response("a", "r1", 600)),
+        Ok(rotated_response("b", "r2", 600)),
+        ok(),
+    ];
+    let bench = self::bench(connect(), responses);
+    bench.client.token().unwrap();
+    bench.clock.advance(std::time::Duration::from_secs(700));
+    assert!(matches!(
+        bench.client.forget().unwrap(),
+        Revocation::Revoked
+    ));
+    assert_eq!(sent(&bench, 2).as_deref(), Some("Bearer b"));
+
+    // If that fails, nothing is lost.
+    let responses = [
+        Ok(rotated_response("a", "r1", 600)),
+        Err(cut()),
+        Ok(Response::new(401, [], "")),
+    ];
+    let bench = self::bench(connect(), responses);
+    bench.client.token().unwrap();
+    bench.clock.advance(std::time::Duration::from_secs(700));
+    assert_eq!(failure(&bench.client).http_status(), Some(401));
+    assert!(!bench.store.keys().unwrap().is_empty());
+}

@@ -92,6 +92,38 @@ fn an_error_status_is_returned_as_a_response() {
 }
 
 #[test]
+fn each_method_is_sent_with_its_parameters() {
+    for (method, head, body) in [
+        (Method::Get, "GET /token?grant_type=x%20y HTTP/1.1\r\n", ""),
+        (Method::Post, "POST /token HTTP/1.1\r\n", "grant_type=x+y"),
+        (
+            Method::Delete,
+            "DELETE /token HTTP/1.1\r\n",
+            "grant_type=x+y",
+        ),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/token", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let request = receive(&mut stream).unwrap();
+            send(
+                &mut stream,
+                "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+            );
+            request
+        });
+        let request = post(&Url::parse(&url).unwrap()).with_method(method);
+        assert_eq!(transport(5000).send(&request).unwrap().status, 200);
+        let received = server.join().unwrap();
+        assert!(received.starts_with(head), "{received}");
+        assert!(received.ends_with(&format!("\r\n\r\n{body}")), "{received}");
+        let has_type = received.to_lowercase().contains("content-type");
+        assert_eq!(has_type, !body.is_empty(), "{received}");
+    }
+}
+
+#[test]
 fn each_format_is_sent_with_its_own_type_and_length() {
     let form = || {
         let form = Form::new().field("grant_type", "x y");

@@ -279,6 +279,151 @@ fn a_refresh_without_rules_of_its_own_is_encoded_like_the_login() {
     assert!(header(&refresh, "X-Account").is_empty());
 }
 
+/// TikTok Shop and Instagram request tokens by GET.
+#[test]
+fn a_token_request_by_get_has_its_parameters_in_the_query() {
+    let rules = r#"
+        [grants.authorization-code]
+        client_auth = ["post"]
+        method = "get"
+        [grants.refresh-token]
+        client_auth = ["post"]
+    "#;
+    let connection = connect(rules, &[("grant", "authorization-code")]).unwrap();
+    let request = request(&connection, &code());
+    assert_eq!(request.method(), Method::Get);
+    assert_eq!(
+        (request.body().is_none(), request.content_type()),
+        (true, None)
+    );
+    assert_eq!(
+        request.full_url().as_str(),
+        "https://login.acme.example/token?v=2&grant_type=authorization_code&code=c0de&code_verifier=v3rifier&client_id=a%20b&client_secret=s3cret%21"
+    );
+    let shown = format!("{request:?}{}", request.url());
+    assert!(
+        !shown.contains("s3cret") && !shown.contains("c0de"),
+        "{shown}"
+    );
+    // A refresh has rules of its own.
+    let refresh = self::request(&connection, &PresentedGrant::RefreshToken("r1".into()));
+    assert_eq!(refresh.method(), Method::Post);
+
+    let json = rules.replace("method = \"get\"", "method = \"get\"\nbody = \"json\"");
+    let error = profile(&json).unwrap_err();
+    assert!(
+        error
+            .message()
+            .contains("`grants.authorization-code.method` is get"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_client_id_and_the_redirect_uri_are_sent_as_the_vendor_requires() {
+    let rules = |auth: &str, more: &str| {
+        format!("[grants.refresh-token]\nclient_auth = [\"{auth}\"]\n{more}\n")
+    };
+    let sent = |auth: &str, more: &str| {
+        let connection = connect(&rules(auth, more), &[]).unwrap();
+        body(&request(
+            &connection,
+            &PresentedGrant::RefreshToken("r1".into()),
+        ))
+    };
+    assert_eq!(
+        sent("post", "send_client_id = false"),
+        "grant_type=refresh_token&refresh_token=r1&client_secret=s3cret%21"
+    );
+    assert_eq!(
+        sent("none", "send_client_id = false"),
+        "grant_type=refresh_token&refresh_token=r1"
+    );
+    assert!(!sent("basic", "send_client_id = true").contains("client_id"));
+    // Mollie's and FreshBooks' refreshes repeat it.
+    assert_eq!(
+        sent("none", "send_redirect_uri = true"),
+        "grant_type=refresh_token&refresh_token=r1&redirect_uri=https%3A%2F%2Fapp.example%2Fcb&client_id=a+b"
+    );
+    let both = rules("post", "send_client_id = true\nwithout_client_id = true");
+    let error = profile(&both).unwrap_err();
+    assert!(
+        error
+            .message()
+            .contains("`grants.refresh-token.send_client_id`"),
+        "{error}"
+    );
+}
+
+/// GitHub expects spaces, and answers with commas.
+#[test]
+fn a_response_may_have_another_separator_of_scopes() {
+    let rules = r#"
+        response.scope_separator = ","
+        [grants.client-credentials]
+        client_auth = ["post"]
+        send_scope = true
+    "#
+    .replace("response.scope", "[response]\nscope");
+    let connection = connect(&rules, &[]).unwrap();
+    let (grant, now) = (
+        PresentedGrant::ClientCredentials,
+        ManualClock::at(NOW).now(),
+    );
+    let request = request(&connection, &grant);
+    assert!(body(&request).contains("scope=read+write"));
+    for granted in [r#""read,write""#, r#""read write""#, r#"["read", "write"]"#] {
+        let text = format!(r#"{{"access_token":"t","scope":{granted}}}"#);
+        let response = Response::new(200, [], text);
+        let token = read_token_response(&connection, &grant, &request, &response, now).unwrap();
+        assert_eq!(token.scope.as_deref(), Some("read write"), "{granted}");
+    }
+    let error = profile(&rules.replace("\",\"", "\"and\"")).unwrap_err();
+    assert!(
+        error
+            .message()
+            .contains("`response.scope_separator` must be"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_callback_has_the_names_of_the_vendor() {
+    let rules = r#"
+        [authorize]
+        callback_names = { code = "auth_code", error = "problem" }
+        keep = ["shop"]
+        [grants.authorization-code]
+        client_auth = ["none"]
+    "#;
+    let connection = connect(rules, &[]).unwrap();
+    let random = SystemRandom::new();
+    let start = || Login::start(&connection, "https://app.example/cb", &random).unwrap();
+    let login = start();
+    let finish = |query: &str| login.finish(&format!("{query}&state={}", login.state()));
+    match finish("auth_code=c0de&code=0&shop=1").unwrap() {
+        PresentedGrant::AuthorizationCode { code, .. } => assert_eq!(code.expose(), "c0de"),
+        other => panic!("{other:?}"),
+    }
+    let error = finish("code=c0de").unwrap_err();
+    assert_eq!(error.message(), "the callback has no `auth_code`");
+    let error = finish("problem=access_denied").unwrap_err();
+    assert_eq!(error.oauth_error(), Some("access_denied"));
+    for (from, to, why) in [
+        (
+            "\"auth_code\"",
+            "\"state\"",
+            "the name of another parameter",
+        ),
+        ("\"auth_code\"", "\"\"", "can't be omitted"),
+        ("code =", "cod =", "did you mean `code`?"),
+        ("\"shop\"", "\"auth_code\"", "remove it"),
+    ] {
+        let error = profile(&rules.replacen(from, to, 1)).unwrap_err();
+        assert!(error.message().contains(why), "{error}");
+    }
+}
+
 #[test]
 fn pkce_is_off_if_the_vendor_rejects_it() {
     let rules = |pkce: &str| {
@@ -356,6 +501,106 @@ fn revocations_are_encoded_as_the_vendor_requires() {
         assert_eq!(header(&request, "X-Account"), ["42"]);
         let in_query = request.full_url().contains("token=r1");
         assert_eq!(in_query, format == "query", "{format}");
+    }
+}
+
+/// GitHub, Dropbox, Linear and Mollie revoke in ways of their own.
+#[test]
+fn revocations_differ_in_method_token_names_and_authentication() {
+    let revocation = |more: &str| {
+        let rules = "[grants.refresh-token]\nclient_auth = [\"basic\", \"post\"]\n";
+        let base = BASE.replace("[extra]", &format!("{more}\n[extra]"));
+        let profile = Profile::from_toml(&format!("{base}{rules}"))?;
+        let settings = Settings::from_pairs(APP)?;
+        let connection =
+            Connection::new("mine", &settings, countersign_core::from_profile(profile))?;
+        let now = ManualClock::at(NOW).now();
+        let (hint, random) = (TokenTypeHint::AccessToken, SystemRandom::new());
+        let request = revocation_request(&connection, &"t0".into(), hint, now, &random)?;
+        Ok::<_, Error>((connection, request.unwrap()))
+    };
+    let authorization = |request: &Request| header(request, "Authorization").concat();
+
+    let (_, request) = revocation("revoke_method = \"delete\"\nrevoke_format = \"json\"\nrevoke_names = { token = \"access_token\", token_type_hint = \"\" }").unwrap();
+    assert_eq!(request.method(), Method::Delete);
+    assert_eq!(body(&request), r#"{"access_token":"t0"}"#);
+    assert!(authorization(&request).starts_with("Basic "));
+
+    let (connection, request) = revocation("revoke_bearer = true\nrevoke_names = { token = \"\", token_type_hint = \"\" }\nrevoke_params = { account = \"{extra.account}\", all = true }").unwrap();
+    assert_eq!(authorization(&request), "Bearer t0");
+    assert_eq!(body(&request), "account=42&all=true");
+    // What the vendor repeats of the token isn't shown.
+    let says = r#"{"error":"x","error_description":"t0 of 42"}"#;
+    let response = Response::new(400, [], says);
+    let now = ManualClock::at(NOW).now();
+    let error = countersign_core::read_revocation_response(&connection, &request, &response, now)
+        .unwrap_err();
+    assert!(error.message().contains("[redacted] of 42"), "{error}");
+
+    let (_, request) = revocation("revoke_client_auth = \"none\"").unwrap();
+    assert_eq!(
+        body(&request),
+        "token=t0&token_type_hint=access_token&client_id=a+b"
+    );
+    assert!(authorization(&request).is_empty());
+    let (_, request) = revocation("revoke_client_auth = \"post\"\nrevoke_names = { token = \"refresh_token\", access_token = \"token\" }").unwrap();
+    assert_eq!(
+        body(&request),
+        "token=t0&token_type_hint=access_token&client_id=a+b&client_secret=s3cret%21"
+    );
+
+    for (more, why) in [
+        (
+            "revoke_bearer = true\nrevoke_client_auth = \"basic\"",
+            "fills the Authorization header",
+        ),
+        (
+            "revoke_without_client = true\nrevoke_client_auth = \"post\"",
+            "`revoke_without_client` is true",
+        ),
+        ("revoke_method = \"get\"", "unknown variant `get`"),
+        ("revoke_names = { tokn = \"t\" }", "did you mean `token`?"),
+        (
+            "revoke_names = { token = \"\" }",
+            "nothing says what to revoke",
+        ),
+        (
+            "revoke_names = { client_secret = \"\" }",
+            "can't be omitted",
+        ),
+        (
+            "revoke_params = { token = \"x\" }",
+            "each revocation sets itself",
+        ),
+        (
+            "revoke_names = { token = \"t\" }\nrevoke_params = { t = \"x\" }",
+            "each revocation sets itself",
+        ),
+        (
+            "revoke_params = { x = \"{extra.acount}\" }",
+            "did you mean `{extra.account}`?",
+        ),
+        ("revoke_params = { x = \"{client_secret}\" }", "is secret"),
+    ] {
+        let error = revocation(more).unwrap_err();
+        assert!(error.message().contains(why), "{more}: {error}");
+    }
+    for more in [
+        "bearer = true",
+        "method = \"delete\"",
+        "token = \"access_token\"",
+        "names.token = \"t\"",
+        "params.x = \"1\"",
+    ] {
+        let text = format!("{BASE}[grants.refresh-token]\nclient_auth = [\"post\"]\n");
+        let text = text.replace("revoke = \"{base_url}/revoke\"", &format!("revoke_{more}"));
+        let error = Profile::from_toml(&text).unwrap_err();
+        assert!(
+            error
+                .message()
+                .contains("but `endpoints.revoke` is missing"),
+            "{error}"
+        );
     }
 }
 

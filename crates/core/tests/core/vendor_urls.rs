@@ -375,3 +375,88 @@ proptest! {
         }
     }
 }
+
+/// Intercom's deployments differ in more than one host.
+#[test]
+fn a_deployment_may_have_endpoints_of_its_own() {
+    let text = r#"
+        id = "acme"
+        name = "Acme"
+        documentation = "https://acme.example/docs"
+        [environments.us]
+        base_url = "https://api.acme.example"
+        [environments.eu]
+        base_url = "https://api.acme.eu.example"
+        endpoints = { authorize = "https://login.acme.eu.example/{extra.app}", revoke = "{base_url}/undo" }
+        [endpoints]
+        token = "{base_url}/token"
+        authorize = "{base_url}/authorize"
+        [grants.authorization-code]
+        client_auth = ["none"]
+        [extra]
+        app = "the app"
+    "#;
+    let connect = |text: &str, environment: &str| {
+        let settings = Settings::from_pairs([
+            ("environment", environment),
+            ("client_id", "app"),
+            ("redirect_uri", "https://app.example/cb"),
+            ("extra.app", "a/b"),
+        ])?;
+        let profile = Profile::from_toml(text)?;
+        Connection::new("mine", &settings, countersign_core::from_profile(profile))
+    };
+    let urls = |connection: &Connection| {
+        let endpoints = connection.app().endpoints;
+        let urls = [
+            &endpoints.token_url,
+            &endpoints.authorize_url,
+            &endpoints.revoke_url,
+        ];
+        urls.map(|url| url.as_ref().map(ToString::to_string).unwrap_or_default())
+    };
+    assert_eq!(
+        urls(&connect(text, "eu").unwrap()),
+        [
+            "https://api.acme.eu.example/token",
+            "https://login.acme.eu.example/a%2Fb",
+            "https://api.acme.eu.example/undo"
+        ]
+    );
+    assert_eq!(
+        urls(&connect(text, "us").unwrap()),
+        [
+            "https://api.acme.example/token",
+            "https://api.acme.example/authorize",
+            ""
+        ]
+    );
+    for (from, to, why) in [
+        ("revoke =", "revok =", "did you mean `revoke`?"),
+        (
+            "{base_url}/undo",
+            "{base_url}undo",
+            "must be followed by `/`",
+        ),
+        ("{extra.app}", "{extra.ap}", "did you mean `{extra.app}`?"),
+        // That of one deployment is not that of all.
+        (
+            "        authorize = \"{base_url}/authorize\"\n",
+            "",
+            "`endpoints.authorize` is missing",
+        ),
+    ] {
+        let error = connect(&text.replacen(from, to, 1), "eu").unwrap_err();
+        assert!(error.message().contains(why), "{to}: {error}");
+    }
+    let each = text
+        .replace("        authorize = \"{base_url}/authorize\"\n", "")
+        .replace(
+            "https://api.acme.example\"\n",
+            "https://api.acme.example\"\nendpoints.authorize = \"https://acme.example/\"\n",
+        );
+    assert_eq!(
+        urls(&connect(&each, "us").unwrap())[1],
+        "https://acme.example/"
+    );
+}
