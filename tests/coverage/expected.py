@@ -3,7 +3,8 @@
 import json
 from urllib.parse import parse_qsl, urlsplit
 
-from mapping import VARIABLE
+from facts import CONTENT_HEADERS
+from mapping import VARIABLE, as_name
 
 
 class Expected:
@@ -106,6 +107,76 @@ class Expected:
         for name in rules.get("omitted", []):
             params.pop(name, None)
         return self.url(field), params
+
+    def response(self, settings):
+        """Returns a case: a success, and what API requests with its token have."""
+        mapping, entry = self.mapping, self.entry
+        in_code = mapping.code.get("response", {})
+        places = {"access_token": "access_token", "expires_in": "expires_in"}
+        places |= {name: in_code[name] for name in places if name in in_code}
+        body, kept = {}, {}
+        put(body, places["access_token"], "t")
+        put(body, places["expires_in"], 1_700_003_600 if in_code else 3600)
+        for at, value in in_code.get("success", {}).items():
+            put(body, at, value)
+        proxy = entry.get("proxy") or {}
+        base = proxy.get("base_url", "")
+        paths = {path: "/" + path.replace(".", "/")
+                 for path in entry.get("token_response_metadata") or []}
+        for path, at in (paths | mapping.script.get("kept", {}) | mapping.code.get("kept", {})).items():
+            is_url = any(one.startswith("${connectionConfig." + path) for one in base.split(" || "))
+            kept[path] = "https://kept.example.com" if is_url else "kept"
+            put(body, at, kept[path])
+        extra = {as_name(path): value for path, value in kept.items()}
+        token = {"access_token": "t"}
+        if (api := self.api_base(base, kept)) is not None:
+            extra["api_base"] = api
+        if extra:
+            token["extra"] = extra
+        if (headers := self.headers(proxy.get("headers") or {}, kept)) is not None:
+            token["headers"] = headers
+        return {"name": "x", "settings": settings, "status": 200, "body": body, "token": token}
+
+    def is_later(self, text, kept):
+        """Returns whether a text needs a value of a callback or of a lookup."""
+        names = {name.removeprefix("connectionConfig.") for name in VARIABLE.findall(text)}
+        return bool(names & (self.mapping.of_login - set(kept)))
+
+    def api_base(self, base, kept):
+        """Returns the URL of the API as soon as there is a token."""
+        alternatives = [one for one in base.split(" || ") if not self.is_later(one, kept)]
+        of_response = [one for one in alternatives if any("." + name + "}" in one for name in kept)]
+        for one in of_response + alternatives[:1]:
+            return self.filled(one, kept).rstrip("/")
+        return None
+
+    def headers(self, wanted, kept):
+        """Returns the headers of API requests, or None if they need a later value."""
+        headers = {"Authorization": "Bearer <access_token>"}
+        for name, value in wanted.items():
+            if name in CONTENT_HEADERS:
+                continue
+            if self.is_later(value, kept):
+                return None
+            if "${accessToken}" in value:
+                del headers["Authorization"]
+                name = "Authorization" if name == "authorization" else name
+            value = value.replace("${accessToken}", "<access_token>").split(" || ")[0]
+            headers[name] = self.filled(value, kept)
+        return headers
+
+    def filled(self, text, kept):
+        for name, value in kept.items():
+            text = text.replace("${connectionConfig." + name + "}", value)
+        return self.mapping.samples(text)
+
+
+def put(body, at, value):
+    """Sets a member by its name or its JSON pointer."""
+    *above, last = at.lstrip("/").split("/")
+    for name in above:
+        body = body.setdefault(name, {})
+    body[last] = value
 
 
 def same(what, wanted, found):

@@ -74,6 +74,8 @@ SCRIPTS = {
     "gustoPostConnection": lookup(
         "{api}/v1/token_info", also={"companyUuid": "/resource/uuid"}),
     "highlevelPostConnection": {"kept": {"companyId": "/companyId", "locationId": "/locationId"}},
+    "hubspotPostConnection": lookup(
+        "{api}/account-info/v3/details", also={"portalId": "/portalId"}),
     "jiraPostConnection": lookup(
         "https://api.atlassian.com/oauth/token/accessible-resources",
         kept={"cloudId": "/id", "baseUrl": "/url"}, id="/id", choose="cloudId"),

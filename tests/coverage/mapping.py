@@ -161,7 +161,7 @@ class Mapping:
         name = variable.removeprefix(SETTING)
         if name in ("client_id", "clientId"):
             return "{client_id}"
-        if not variable.startswith(SETTING):
+        if not variable.startswith(SETTING) and name not in self.variables:
             self.say_not(self._other(variable))
             return "x"
         if name in self.of_callback and name in self.variables and self._is_required(variable):
@@ -176,7 +176,7 @@ class Mapping:
         name = variable.removeprefix(SETTING)
         if name in ("client_id", "clientId"):
             return "{client_id}"
-        if not variable.startswith(SETTING):
+        if not variable.startswith(SETTING) and name not in self.variables:
             self.say_not(self._other(variable))
             return "x"
         if name in self.of_login:
@@ -252,8 +252,9 @@ class Mapping:
                     names[omitted] = ""
             if method == "custom":
                 names |= {"client_id": "username", "client_secret": "password"}
-                if not self.params_of(grant):
-                    names["grant_type"] = ""
+            if grant == "client-credentials" and "grant_type" not in (
+                    self.entry.get("token_params") or {}):
+                names["grant_type"] = ""
             if names:
                 of_grant["names"] = names
             if rules.get("body", body) != "form":
@@ -278,6 +279,8 @@ class Mapping:
             if grant == "client-credentials" and self.default_scopes:
                 of_grant["send_scope"] = True
             profile["grants"][grant] = of_grant
+        if len({self.rules_of(grant).get("auth", auth) for grant in self.grants}) > 1:
+            self.say_not("another client authentication for refreshes")
         if any(self.rules_of(grant).get("auth", auth) == "private_key_jwt" for grant in self.grants):
             profile["assertion"] = {"algorithms": ["RS256"]}
             if "claims" in self.code:
@@ -342,7 +345,7 @@ class Mapping:
         elif lifetime:
             response["assume_lifetime_s"] = lifetime // 1000
         if unit := self.take("expires_in_unit"):
-            response["expires_as"] = unit
+            response |= {"expires_in": "expires_in", "expires_as": unit}
         if path := self.take("alternate_access_token_response_path"):
             response["access_token"] = ["access_token", f"/{path}/access_token"]
         response |= self.code.get("response", {})

@@ -73,6 +73,10 @@ def check(name, entry, command):
             expected.compare(kind, found)
         except ValueError as error:
             return [f"another request: {kind}: {error}"]
+    try:
+        command.respond(expected.response(command.of_case()))
+    except ValueError as error:
+        return [f"another token: {error}"]
     return []
 
 
@@ -90,8 +94,10 @@ class Command:
         settings = {"provider": mapping.profile["id"], "grant": grant, "client_id": "app"}
         auth = mapping.profile["grants"][grant]["client_auth"][0]
         if auth == "private_key_jwt":
-            settings["private_key_file"] = str(
-                ROOT / "crates/core/src/cases/rsa.pem")
+            key = self.folder / "key"
+            if not key.with_suffix(".pem").exists():
+                subprocess.run([self.program, "key", "new", key], capture_output=True, check=True)
+            settings["private_key_file"] = "key.pem"
         elif auth != "none":
             settings["client_secret"] = "s3cret"
         if not mapping.is_cc:
@@ -132,31 +138,45 @@ class Command:
             return self.exchange(mapping)
         return self.run("token", "app", "--dry-run")
 
-    def exchange(self, mapping):
-        """Returns the code exchange, which a dry run doesn't print: a case that fails shows it."""
+    def of_case(self):
+        """Returns the settings for a case."""
         settings = {key: value for key, value in self.settings.items()
                     if key not in ("provider", "private_key_file")}
         if "private_key_file" in self.settings:
             settings["private_key"] = "rsa"
+        return settings
+
+    def exchange(self, mapping):
+        """Returns the code exchange, which a dry run doesn't print: a case that fails shows it."""
         wanted = {"method": "POST", "url": "?"}
-        wanted["url"] = self.found_by_case(settings, wanted)
+        wanted["url"] = self.found_by_case(wanted)
         json_body = mapping.profile["grants"]["authorization-code"].get("body") == "json"
         wanted["body"] = {} if json_body else "?"
-        return wanted | {"body": self.found_by_case(settings, wanted), "headers": None}
+        return wanted | {"body": self.found_by_case(wanted), "headers": None}
 
-    def found_by_case(self, settings, wanted):
+    def found_by_case(self, wanted):
         """Returns what a case found in place of the first member that isn't as wanted."""
-        path = self.folder / "cases.json"
-        case = {"name": "x", "settings": settings, "request": wanted}
-        path.write_text(json.dumps({"requests": [case]}))
-        done = subprocess.run(
-            [self.program, "profile", "test", self.profile, "--cases", path],
-            capture_output=True, text=True, check=False)
-        lines = [line.strip() for line in (done.stdout + done.stderr).split("\n")]
+        lines = self.test({"requests": [
+            {"name": "x", "settings": self.of_case(), "request": wanted}]})
         found = [line for line in lines if line.startswith("found    ")]
         if not found:
             raise ValueError(lines[0])
         return found[0].removeprefix("found    ")
+
+    def test(self, cases):
+        """Runs cases, and returns the lines that the command prints."""
+        path = self.folder / "cases.json"
+        path.write_text(json.dumps(cases))
+        done = subprocess.run(
+            [self.program, "profile", "test", self.profile, "--cases", path],
+            capture_output=True, text=True, check=False)
+        return [line.strip() for line in (done.stdout + done.stderr).split("\n")]
+
+    def respond(self, case):
+        """Runs a case of a response."""
+        lines = self.test({"responses": [case]})
+        if "1 of 1 cases pass" not in " ".join(lines):
+            raise ValueError(" ".join(lines[1:4]))
 
 
 def others(entries):
