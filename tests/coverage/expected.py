@@ -101,6 +101,8 @@ class Expected:
                 del params["grant_type"]
             if mapping.default_scopes:
                 params["scope"] = mapping.separator.join(mapping.default_scopes)
+        if "grant_type" in rules:
+            params["grant_type"] = rules["grant_type"]
         for old, new in rules.get("names", {}).items():
             if old in params:
                 params[new] = params.pop(old)

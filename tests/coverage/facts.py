@@ -79,12 +79,12 @@ SCRIPTS = {
     "jiraPostConnection": lookup(
         "https://api.atlassian.com/oauth/token/accessible-resources",
         kept={"cloudId": "/id", "baseUrl": "/url"}, id="/id", choose="cloudId"),
-    "jobberPostConnection": "a lookup with POST",
-    "linearPostConnection": "a lookup with POST",
+    "jobberPostConnection": NOTHING,  # webhooks
+    "linearPostConnection": NOTHING,  # webhooks
     "mailchimpPostConnection": lookup(
         "https://login.mailchimp.com/oauth2/metadata", also={"dc": "/dc"}),
     "microsoftTeamsBotPostConnection": "a second token from the same login",
-    "microsoftTeamsPostConnection": {"kept_of_access_token": {"tenantId": "/tid"}},
+    "microsoftTeamsPostConnection": NOTHING,  # webhooks
     "onedrivePostConnection": "a second token from the same login",
     "procorePostConnection": lookup(
         "{api}/rest/v1.0/companies", kept={"companyId": "/id"}, id="/id", choose="companyId"),
@@ -93,7 +93,7 @@ SCRIPTS = {
         "{api}/accounts/v1/sites", kept={"company_id": "/company_id", "site_id": "/site_id"},
         id="/site_id", choose="site"),
     "salesforcePostConnection": NOTHING,  # empty
-    "sellsyPostConnection": {"kept_of_access_token": {"corpid": "/corpId"}},
+    "sellsyPostConnection": NOTHING,  # webhooks
     "sentryOauthPostConnection": NOTHING,  # tells the vendor that the app is installed
     "snowflakePostConnection": "a lookup with POST",
     "sophosCentralPostConnection": lookup(
@@ -110,8 +110,9 @@ SCRIPTS = {
 
 # What the script before a connection's end does.
 ENDS = {
-    "hubspotPreConnectionDeletion": "a revocation with DELETE",
-    "intercomPreConnectionDeletion": "a revocation that is authorized by the token",
+    "hubspotPreConnectionDeletion": "a revocation with the token in its path",
+    "intercomPreConnectionDeletion": {
+        "revoke": "https://api.intercom.io/auth/uninstall", "revoke_bearer": True},
     "linearPreConnectionDeletion": {"revoke": "https://api.linear.app/oauth/revoke"},
     "oneloginPreConnectionDeletion": {"revoke": "{origin}/auth/oauth2/revoke"},
 }
@@ -141,7 +142,12 @@ IN_CODE = {
     },
     "coros": "a refresh answers without a token, and extends the old one",
     "coros-sandbox": "a refresh answers without a token, and extends the old one",
-    "facebook": OWN_TOKEN,
+    "facebook": {
+        "omitted": ["grant_type"], "response": {"refresh_token": "/access_token"},
+        "of": {"refresh-token": {
+            "omitted": [], "body": "query", "names": {"refresh_token": "fb_exchange_token"},
+            "grant_type": "fb_exchange_token"}},
+    },
     "fanvue": {"auth": "basic"},
     "figjam": {"of": {"refresh-token": {"omitted": ["grant_type"]}}},
     "figma": {"of": {"refresh-token": {"omitted": ["grant_type"]}}},

@@ -20,6 +20,8 @@ class Mapping:
 
     def __init__(self, name, entry):
         self.name, self.entry, self.unsaid = name, entry, []
+        # Whether a setting has what the entry takes from the callback.
+        self.by_setting = False
         self.left = {key for key in entry if key not in facts.IRRELEVANT}
         self.variables = entry.get("connection_config") or {}
         self.kept, self.extra, self.settings = {}, {}, {}
@@ -95,8 +97,6 @@ class Mapping:
         if isinstance(self.script, str):
             self.say_not(self.script)
             self.script = {}
-        if "kept_of_access_token" in self.script:
-            self.say_not("claims of the access token")
         response |= self.script.get("kept", {}) | self.code.get("kept", {})
         if response:
             profile["response"]["kept"] = {as_name(path): at for path, at in response.items()}
@@ -111,13 +111,21 @@ class Mapping:
 
     def _endpoints(self, profile):
         endpoints = profile["endpoints"]
+        others = {}
         for field, name in (("token_url", "token"), ("authorization_url", "authorize"),
                             ("refresh_url", "refresh")):
             url = self.take(field)
-            if field == "authorization_url" and self.is_cc:
-                url = None
-            if url:
-                endpoints[name] = self._url(url)
+            if not url or (field == "authorization_url" and self.is_cc):
+                continue
+            endpoints[name], other = self._url(url)
+            if other:
+                others[name] = other
+        if others:
+            profile["environments"] = {
+                "production": {"about": "The first of the entry's URLs."},
+                "other": {"about": "The others.", "endpoints": others},
+            }
+            self.settings["environment"] = "production"
         if "token" not in endpoints:
             self.say_not("no token endpoint")
         if fragment := self.take("authorization_url_fragment"):
@@ -125,22 +133,26 @@ class Mapping:
         if self.take("installation") or self.take("authorization_code_param_in_webhook"):
             self.take("webhook_response_metadata")
             self.say_not("the code comes by a webhook")
-        if self.take("authorization_code_param_in_callback"):
-            self.say_not("another name for the code in the callback")
+        if code := self.take("authorization_code_param_in_callback"):
+            profile["authorize"]["callback_names"] = {"code": code}
         skipped = self.take("authorization_url_skip_encode") or []
         if any(what != "scopes" for what in skipped):
             self.say_not("a URL that isn't encoded")
         self.scopes_are_raw = "scopes" in skipped
 
     def _url(self, text):
-        alternatives = text.split(" || ")
-        if len(alternatives) == 2:
-            first, second = alternatives
-            if fallback := with_fallback(first, second):
-                return self._fill(fallback, self._in_request)
-            if not all(self._is_required(name) for name in VARIABLE.findall(first)):
-                self.say_not("alternative URLs")
-        return self._fill(alternatives[0], self._in_request)
+        """Returns a URL, and the one of the other environment if it has one of its own."""
+        first, _, second = text.partition(" || ")
+        if second and (fallback := with_fallback(first, second)):
+            return self._fill(fallback, self._in_request), None
+        variables = {name.removeprefix(SETTING) for name in VARIABLE.findall(second)}
+        if not second or all(self._is_required(name) for name in VARIABLE.findall(first)):
+            return self._fill(first, self._in_request), None
+        if variables & self.of_callback:
+            # A setting has the same value, and is the first alternative.
+            self.by_setting = True
+            return self._fill(first, self._in_request), None
+        return self._fill(first, self._in_request), self._fill(second, self._in_request)
 
     def _is_required(self, variable):
         about = self.variables.get(variable.removeprefix(SETTING))
@@ -167,7 +179,8 @@ class Mapping:
         if name in self.of_callback and name in self.variables and self._is_required(variable):
             self.of_login.discard(name)
         elif name in self.of_callback:
-            self.say_not("a value of the callback in a URL of a request")
+            self.by_setting = True
+            self.of_login.discard(name)
         self._add_setting(name)
         return "{extra." + as_name(name) + fallback + "}"
 
@@ -250,6 +263,8 @@ class Mapping:
             for omitted in rules.get("omitted", []):
                 if omitted != "redirect_uri":
                     names[omitted] = ""
+            if "grant_type" in rules:
+                names.pop("grant_type", None)
             if method == "custom":
                 names |= {"client_id": "username", "client_secret": "password"}
             if grant == "client-credentials" and "grant_type" not in (
@@ -265,6 +280,8 @@ class Mapping:
                 of_grant["headers"] = {
                     name: self._template(value) for name, value in headers.items()}
             params = {name: self._template(value) for name, value in self.params_of(grant).items()}
+            if "grant_type" in rules:
+                params["grant_type"] = rules["grant_type"]
             if "scope" in params and grant == "client-credentials":
                 of_grant["send_scope"] = False
             if params:
@@ -361,7 +378,7 @@ class Mapping:
             self.say_not(end)
             return
         origin = re.match(r"https://[^/]+", profile["endpoints"]["token"])[0]
-        profile["endpoints"]["revoke"] = end["revoke"].replace("{origin}", origin)
+        profile["endpoints"] |= end | {"revoke": end["revoke"].replace("{origin}", origin)}
 
     # --- API requests ---
 
@@ -370,8 +387,9 @@ class Mapping:
         proxy = dict(self.take("proxy") or {})
         for name in facts.IRRELEVANT_IN_PROXY:
             proxy.pop(name, None)
-        if base := proxy.pop("base_url", None):
-            use["api_base"] = self._api(base)
+        self.environments = profile["environments"]
+        if (base := proxy.pop("base_url", None)) and (api := self._api(base)):
+            use["api_base"] = api
         for name, value in (proxy.pop("headers", None) or {}).items():
             self._header(use, name, value)
         for name in proxy:
@@ -390,7 +408,13 @@ class Mapping:
                 if names and names <= of_response:
                     return self._fill(one, self._late)
             if not all(self._is_required(name) for name in VARIABLE.findall(first)):
-                self.say_not("alternative URLs of the API")
+                if "other" not in self.environments:
+                    self.say_not("alternative URLs of the API")
+                    return first
+                for environment, text in zip(("production", "other"), alternatives):
+                    self.environments[environment]["extra"] = {
+                        "api_base": self._fill(text, self._in_request)}
+                return None
         return self._fill(alternatives[0], self._late)
 
     def _header(self, use, name, value):

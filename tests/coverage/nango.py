@@ -35,17 +35,20 @@ def main():
     entries = resolved(yaml.safe_load(args.catalogue.read_text()))
     counted = {name: entry for name, entry in entries.items()
                if entry.get("auth_mode") in GRANTS and name in (args.entries or entries)}
-    reasons, unsaid = collections.defaultdict(list), {}
+    reasons, unsaid, by_setting = collections.defaultdict(list), {}, []
     with tempfile.TemporaryDirectory() as scratch:
         folder = args.keep or Path(scratch)
         folder.mkdir(exist_ok=True)
         for name, entry in counted.items():
-            found = check(name, entry, Command(args.command.resolve(), folder / name))
+            mapping = Mapping(name, entry)
+            found = check(mapping, Command(args.command.resolve(), folder / name))
+            if mapping.by_setting and not found:
+                by_setting.append(name)
             if found:
                 unsaid[name] = found
             for reason in found:
                 reasons[reason.split(": ")[0]].append(name)
-    report(counted, unsaid, reasons, others(entries))
+    report(counted, unsaid, by_setting, reasons, others(entries))
     said = 100 * (len(counted) - len(unsaid)) / len(counted)
     sys.exit(said < args.min)
 
@@ -58,9 +61,8 @@ def resolved(catalogue):
     return {name: resolve(entry) for name, entry in catalogue.items()}
 
 
-def check(name, entry, command):
+def check(mapping, command):
     """Returns why a profile can't say the entry."""
-    mapping = Mapping(name, entry)
     command.write(mapping)
     if mapping.unsaid:
         return mapping.unsaid
@@ -185,13 +187,15 @@ def others(entries):
         entry.get("auth_mode") for entry in entries.values() if entry.get("auth_mode") not in GRANTS)
 
 
-def report(counted, unsaid, reasons, not_counted):
+def report(counted, unsaid, by_setting, reasons, not_counted):
     for mode in GRANTS:
         names = [name for name, entry in counted.items() if entry["auth_mode"] == mode]
         said = [name for name in names if name not in unsaid]
         print(f"{mode}: {len(said)} of {len(names)} entries can be said")
     said = len(counted) - len(unsaid)
     print(f"together: {said} of {len(counted)}, {100 * said / len(counted):.1f} %")
+    print(f"of these, {len(by_setting)} with a setting in place of a value of the callback: "
+          + ", ".join(by_setting))
     print("not counted: " + ", ".join(f"{n} {mode}" for mode, n in not_counted.most_common()))
     print("\nWhy entries cannot be said (an entry may have several reasons):")
     for reason, names in sorted(reasons.items(), key=lambda item: (-len(item[1]), item[0])):
