@@ -1,0 +1,1 @@
+"""Records what vendors' SDKs send, and compares it with what countersign sends."""
