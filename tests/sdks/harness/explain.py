@@ -29,6 +29,8 @@ class Explanations:
         name = one["at"].removeprefix("header.")
         if name in self.telemetry["headers"] and one["countersign"] is None:
             return self.telemetry["why"]
+        if one["at"].endswith(" (encoding)") and one["sdk"].replace("%7E", "~") == one["countersign"]:
+            return "The SDK encodes ~, which RFC 3986 section 2.3 advises against. Both mean the same."
         for rule in self.shared:
             if all(rule[name] == one[name] for name in ("at", "sdk", "countersign")):
                 return rule["why"]

@@ -129,6 +129,9 @@ fn json_body(body: &str, assertions: &mut Vec<Value>) -> Value {
             *text = named(name, text, assertions);
         }
     }
+    if body.as_object().is_some_and(Map::is_empty) {
+        return Value::Null;
+    }
     body
 }
 
