@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::bindings::Stage;
+use crate::bindings::{Output, Stage};
 use crate::codegen::model::{self, Model};
 use crate::codegen::{self, c};
 use crate::{root, table};
@@ -24,7 +24,7 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
         ["--test"] => {
             let stage = Stage::set()?;
             check(&stage.library())?;
-            stage.run(Path::new("tests/abi"), "run.sh", &[])
+            stage.run(Path::new("tests/abi"), "run.sh", &[], &Output::Inherited)
         }
         ["--record"] => {
             let text = format!("{HEADING}{}\n", promised()?.join("\n"));
@@ -34,7 +34,7 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
     }
 }
 
-fn check(library: &Path) -> Result<(), String> {
+pub(crate) fn check(library: &Path) -> Result<(), String> {
     codegen::run(&["--check"])?;
     let model = model::countersign()?;
     let declared: BTreeSet<_> = model.exported().map(|one| one.name.clone()).collect();

@@ -4,14 +4,18 @@
 
 mod results;
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Instant;
 
 use tempfile::TempDir;
 
 use crate::dist::Dist;
-use crate::{cargo, root, table, target, tools};
+use crate::{abi, cargo, root, table, target, tools};
 
 /// A language, and the programs that its package needs.
 struct Language {
@@ -54,7 +58,6 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
     if options == ["table"] {
         return results::write_table(&target().join("bindings/results"));
     }
-    let stage = Stage::set()?;
     for name in options {
         if !LANGUAGES.iter().any(|language| language.name == *name) {
             let names: Vec<_> = LANGUAGES.iter().map(|language| language.name).collect();
@@ -64,29 +67,124 @@ pub(crate) fn run(options: &[&str]) -> Result<(), String> {
             ));
         }
     }
-    let mut failed = Vec::new();
-    if options.is_empty()
-        && let Err(why) = stage.test_rust()
-    {
-        table::complain(&why);
-        failed.push("rust");
+    let chosen = |language: &&Language| options.is_empty() || options.contains(&language.name);
+    let chosen: Vec<_> = LANGUAGES.iter().filter(chosen).collect();
+    let stage = Stage::set()?;
+    match chosen.as_slice() {
+        [language] => stage.test(language, &Output::Inherited),
+        _ if options.is_empty() => test_all(&stage, chosen.into_iter().map(Job::Package)),
+        _ => test_together(&stage, chosen.into_iter().map(Job::Package)),
     }
-    for language in LANGUAGES {
-        if options.is_empty() || options.contains(&language.name) {
-            table::say(&format!("\n-- {}\n", language.name));
-            if let Err(why) = stage.test(language) {
-                table::complain(&format!("{}: {why}", language.name));
-                failed.push(language.name);
-            }
+}
+
+/// Runs the C tests of `cargo xtask abi --test` and every language's, which use the same
+/// installation.
+pub(crate) fn run_with_abi() -> Result<(), String> {
+    let stage = Stage::set()?;
+    abi::check(&stage.library())?;
+    // The longest first.
+    let jobs = std::iter::once(Job::Abi).chain(LANGUAGES.iter().rev().map(Job::Package));
+    test_all(&stage, jobs)
+}
+
+/// Something to test, beside others.
+enum Job {
+    /// The C ABI.
+    Abi,
+    /// A language's package.
+    Package(&'static Language),
+}
+
+impl Job {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Abi => "abi, C",
+            Self::Package(language) => language.name,
         }
     }
-    if !failed.is_empty() {
-        return Err(format!("failed: {}", failed.join(", ")));
+
+    fn run(&self, stage: &Stage, output: &Output) -> Result<(), String> {
+        match self {
+            Self::Abi => stage.run(Path::new("tests/abi"), "run.sh", &[], output),
+            Self::Package(language) => stage.test(language, output),
+        }
     }
-    match options.is_empty() {
-        // The table needs the results of all languages.
-        true => results::write_table(&stage.results),
-        false => Ok(()),
+}
+
+/// Runs the scenarios in Rust and these jobs, and writes the table of the scenarios' results.
+fn test_all(stage: &Stage, jobs: impl Iterator<Item = Job> + Send) -> Result<(), String> {
+    let rust = stage.test_rust();
+    test_together(stage, jobs)?;
+    rust?;
+    results::write_table(&stage.results)
+}
+
+/// Runs these jobs two at a time, because most of them use one core. Prints the output of each when
+/// it ends.
+fn test_together(stage: &Stage, jobs: impl Iterator<Item = Job> + Send) -> Result<(), String> {
+    let jobs = Mutex::new(jobs);
+    let failed = Mutex::new(Vec::new());
+    let work = || {
+        loop {
+            let next = lock(&jobs).next();
+            let Some(job) = next else { break };
+            if let Err(why) = test_one(stage, &job) {
+                table::complain(&format!("{}: {why}", job.name()));
+                lock(&failed).push(job.name());
+            }
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(work);
+        work();
+    });
+    let failed = lock(&failed);
+    match failed.is_empty() {
+        true => Ok(()),
+        false => Err(format!("failed: {}", failed.join(", "))),
+    }
+}
+
+fn test_one(stage: &Stage, job: &Job) -> Result<(), String> {
+    let start = Instant::now();
+    let log = tempfile::tempfile().map_err(|error| error.to_string())?;
+    let output = Output::File(log);
+    let outcome = job.run(stage, &output);
+    let took = start.elapsed().as_secs();
+    let heading = format!("\n-- {} ({took} s)\n", job.name());
+    table::say(&format!("{heading}{}", output.text()?));
+    outcome
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Where a script's output goes.
+pub(crate) enum Output {
+    /// To this process's standard output and error.
+    Inherited,
+    /// To a file.
+    File(File),
+}
+
+impl Output {
+    fn redirect(&self, command: &mut Command) -> Result<(), String> {
+        if let Self::File(file) = self {
+            let file = || file.try_clone().map_err(|error| error.to_string());
+            command.stdout(file()?).stderr(file()?);
+        }
+        Ok(())
+    }
+
+    fn text(self) -> Result<String, String> {
+        let Self::File(mut file) = self else {
+            return Ok(String::new());
+        };
+        let mut bytes = Vec::new();
+        let read = file.rewind().and_then(|()| file.read_to_end(&mut bytes));
+        read.map_err(|error| error.to_string())?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 }
 
@@ -108,7 +206,7 @@ pub(crate) fn package(prefix: &Path) -> Result<(), String> {
         .filter(|language| language.artefact.is_some())
     {
         language.check_tools()?;
-        stage.script(language, "package.sh", &[&out])?;
+        stage.script(language, "package.sh", &[&out], &Output::Inherited)?;
     }
     Ok(())
 }
@@ -160,21 +258,21 @@ impl Stage {
         cargo::run(&words, &results).map_err(|_| "the scenarios failed in Rust".into())
     }
 
-    fn test(&self, language: &Language) -> Result<(), String> {
+    fn test(&self, language: &Language, output: &Output) -> Result<(), String> {
         language.check_tools()?;
-        self.script(language, "test.sh", &[])?;
+        self.script(language, "test.sh", &[], output)?;
         let Some(ending) = language.artefact else {
             return Ok(());
         };
         let out = self.prefix.join("packages").join(language.name);
         let _ = fs::remove_dir_all(&out);
         fs::create_dir_all(&out).map_err(|error| format!("{}: {error}", out.display()))?;
-        self.script(language, "package.sh", &[&out])?;
+        self.script(language, "package.sh", &[&out], output)?;
         let packed = fs::read_dir(&out).map_err(|error| error.to_string())?;
         let mut packed = packed.flatten().map(|file| file.path());
         let artefact = packed.find(|path| path.to_string_lossy().ends_with(ending));
         let artefact = artefact.ok_or_else(|| format!("package.sh created no {ending}"))?;
-        self.script(language, "try.sh", &[&artefact])
+        self.script(language, "try.sh", &[&artefact], output)
     }
 
     /// Returns the path of the shared library.
@@ -182,9 +280,15 @@ impl Stage {
         self.prefix.join("lib/libcountersign.so")
     }
 
-    fn script(&self, language: &Language, script: &str, arguments: &[&Path]) -> Result<(), String> {
+    fn script(
+        &self,
+        language: &Language,
+        script: &str,
+        arguments: &[&Path],
+        output: &Output,
+    ) -> Result<(), String> {
         let folder = Path::new("bindings").join(language.name);
-        self.run(&folder, script, arguments)
+        self.run(&folder, script, arguments, output)
     }
 
     /// Runs a script in its folder, which is relative to the workspace's.
@@ -193,8 +297,11 @@ impl Stage {
         folder: &Path,
         script: &str,
         arguments: &[&Path],
+        output: &Output,
     ) -> Result<(), String> {
-        let status = self.command(folder, script)?.args(arguments).status();
+        let mut command = self.command(folder, script)?;
+        output.redirect(&mut command)?;
+        let status = command.args(arguments).status();
         match status.map_err(|error| format!("bash: {error}"))?.success() {
             true => Ok(()),
             false => Err(format!("{}/{script} failed", folder.display())),

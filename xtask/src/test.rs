@@ -5,9 +5,7 @@
 use std::process::Command;
 use std::time::Instant;
 
-use crate::{
-    abi, bench, bindings, budget, cargo, demo, examples, package, root, table, tidy, tools,
-};
+use crate::{bench, bindings, budget, cargo, demo, examples, package, root, table, tidy, tools};
 
 /// Crates whose tests start database servers, kill processes or build plugins.
 const SLOW: [&str; 5] = [
@@ -107,8 +105,7 @@ fn everything() -> Result<(), String> {
         ];
         cargo::run(&hooked, &[])
     });
-    report.run("abi, C", || abi::run(&["--test"]));
-    report.run("bindings", || bindings::run(&[]));
+    report.run("abi and bindings", bindings::run_with_abi);
     if !browser {
         report.missing("browser", "skipped the login in a real browser");
     }
