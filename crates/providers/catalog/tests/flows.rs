@@ -3,6 +3,7 @@
 //! To print them as a table, run
 //! `cargo test -p countersign-catalog --test flows -- --nocapture`.
 #![allow(clippy::disallowed_methods, reason = "tests read files")]
+#![allow(clippy::print_stdout, reason = "the table is for people")]
 
 use std::collections::BTreeSet;
 use std::fs;
