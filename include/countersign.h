@@ -1847,6 +1847,9 @@ const char *csign_token_value(const struct csign_token *token,
 /**
  * The value for an HTTP `Authorization` header, nearly always "Bearer ..." (RFC 6750). A secret.
  *
+ * The APIs of a few vendors expect the token in another header, or further headers beside it:
+ * csign_token_header_count returns all of them.
+ *
  * Borrowed until csign_token_free.
  */
 CSIGN_API
@@ -1904,6 +1907,53 @@ const char *csign_token_extra(const struct csign_token *token,
 CSIGN_API
 const char *csign_token_extra_json(const struct csign_token *token,
                                    size_t *length);
+
+/**
+ * Counts the headers that an API request needs to carry the token.
+ *
+ * That is one, `Authorization`, unless the vendor's profile says otherwise.
+ *
+ *     size_t count = 0;
+ *     if (csign_token_header_count(token, &count, &error) == CSIGN_STATUS_OK)
+ *         for (size_t i = 0; i < count; i++)
+ *             add(csign_token_header_name(token, i, NULL), csign_token_header_value(token, i, NULL));
+ *
+ * @param out_count  receives the number of headers.
+ * @param error      receives the error object on failure; may be NULL.
+ *
+ * Errors: a header needs a value that the token doesn't have, such as a tenant's id that
+ * csign_client_identity looks up, or one that no header may have. The hint says what to do.
+ */
+CSIGN_API
+csign_status csign_token_header_count(const struct csign_token *token,
+                                      size_t *out_count,
+                                      struct csign_error **error);
+
+/**
+ * The name of a header, such as "Authorization"; NULL if there are not so many.
+ *
+ * Borrowed until csign_token_free.
+ *
+ * @param index   the header's number, from 0: see csign_token_header_count.
+ * @param length  receives the name's length in bytes, without the NUL; may be NULL.
+ */
+CSIGN_API
+const char *csign_token_header_name(const struct csign_token *token,
+                                    size_t index,
+                                    size_t *length);
+
+/**
+ * The value of a header; NULL if there are not so many. A secret.
+ *
+ * Borrowed until csign_token_free.
+ *
+ * @param index   the header's number, from 0: see csign_token_header_count.
+ * @param length  receives the value's length in bytes, without the NUL; may be NULL.
+ */
+CSIGN_API
+const char *csign_token_header_value(const struct csign_token *token,
+                                     size_t index,
+                                     size_t *length);
 
 /**
  * Adds an owner to a token: for example, to keep a token that a listener was lent.

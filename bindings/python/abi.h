@@ -129,5 +129,8 @@ int64_t csign_token_expires_at(const csign_token *token);
 csign_source csign_token_source(const csign_token *token);
 const char *csign_token_extra(const csign_token *token, const char *name, size_t name_length, size_t *length);
 const char *csign_token_extra_json(const csign_token *token, size_t *length);
+csign_status csign_token_header_count(const csign_token *token, size_t *out_count, csign_error **error);
+const char *csign_token_header_name(const csign_token *token, size_t index, size_t *length);
+const char *csign_token_header_value(const csign_token *token, size_t index, size_t *length);
 csign_token *csign_token_share(const csign_token *token);
 void csign_token_free(csign_token *token);

@@ -416,6 +416,15 @@ static void lookers(struct alive *alive)
     CHECK(csign_token_extra(NULL, CSIGN_TEXT("x"), &length) == NULL && length == 0);
     CHECK(csign_token_extra(alive->token, NULL, 0, &length) == NULL);
     CHECK(csign_token_extra(alive->token, NULL, 1, NULL) == NULL);
+    EXPECT(NULLARG, csign_token_header_count(NULL, &length, &error));
+    EXPECT(NULLARG, csign_token_header_count(alive->token, NULL, &error));
+    CHECK(csign_token_header_count(NULL, NULL, NULL) == NULLARG);
+    CHECK(csign_token_header_name(NULL, 0, &length) == NULL && length == 0);
+    CHECK(csign_token_header_name(alive->token, 0, NULL) != NULL);
+    CHECK(csign_token_header_name(alive->token, (size_t)-1, NULL) == NULL);
+    CHECK(csign_token_header_value(NULL, 0, &length) == NULL && length == 0);
+    CHECK(csign_token_header_value(alive->token, 0, NULL) != NULL);
+    CHECK(csign_token_header_value(alive->token, (size_t)-1, NULL) == NULL);
     CHECK(csign_text_field(NULL, CSIGN_TEXT("x"), &length) == NULL && length == 0);
     CHECK(csign_text_field(alive->text, CSIGN_TEXT("x"), &length) == NULL && length == 0);
     CHECK(csign_text_field(alive->text, NULL, 1, NULL) == NULL);

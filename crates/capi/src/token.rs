@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::ffi::c_char;
 
-use countersign_core::{Source, Token};
+use countersign_core::{Secret, Source, Token};
 
-use crate::boundary::text;
+use crate::boundary::{call, object, text, value};
+use crate::error::Failure;
 use crate::handle::{find, free, handle, share};
 use crate::text::{Terminated, lend, terminated};
+use crate::{csign_error, csign_status};
 
 /// Where a token came from.
 #[repr(i32)]
@@ -39,6 +41,8 @@ pub(crate) struct Shown {
     scope: Option<Terminated>,
     extra: BTreeMap<String, Terminated>,
     extra_json: Terminated,
+    /// The names and values of the headers; none if they can't be made.
+    headers: Vec<(Terminated, Terminated)>,
 }
 
 handle!(csign_token, Token, "token", Shown);
@@ -53,6 +57,7 @@ impl Shown {
             scope: token.scope().map(Terminated::new),
             extra: terminated(token.extra()),
             extra_json: Terminated::new(json),
+            headers: headers(&token).unwrap_or_default(),
             token,
         }
     }
@@ -79,6 +84,9 @@ pub unsafe extern "C" fn csign_token_value(
 }
 
 /// The value for an HTTP `Authorization` header, nearly always "Bearer ..." (RFC 6750). A secret.
+///
+/// The APIs of a few vendors expect the token in another header, or further headers beside it:
+/// csign_token_header_count returns all of them.
 ///
 /// Borrowed until csign_token_free.
 #[unsafe(no_mangle)]
@@ -158,6 +166,74 @@ pub unsafe extern "C" fn csign_token_extra_json(
     lend!(token, length, |token| Some(&token.extra_json))
 }
 
+/// Counts the headers that an API request needs to carry the token.
+///
+/// That is one, `Authorization`, unless the vendor's profile says otherwise.
+///
+///     size_t count = 0;
+///     if (csign_token_header_count(token, &count, &error) == CSIGN_STATUS_OK)
+///         for (size_t i = 0; i < count; i++)
+///             add(csign_token_header_name(token, i, NULL), csign_token_header_value(token, i, NULL));
+///
+/// @param out_count  receives the number of headers.
+/// @param error      receives the error object on failure; may be NULL.
+///
+/// Errors: a header needs a value that the token doesn't have, such as a tenant's id that
+/// csign_client_identity looks up, or one that no header may have. The hint says what to do.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_token_header_count(
+    token: *const csign_token,
+    out_count: *mut usize,
+    error: *mut *mut csign_error,
+) -> csign_status {
+    call!(error, || {
+        let out = value!(out_count)?;
+        let token = object(token)?;
+        if token.headers.is_empty() {
+            // Made again, for the error.
+            headers(&token.token)?;
+        }
+        out.put(token.headers.len());
+        Ok(())
+    })
+}
+
+/// The name of a header, such as "Authorization"; NULL if there are not so many.
+///
+/// Borrowed until csign_token_free.
+///
+/// @param index   the header's number, from 0: see csign_token_header_count.
+/// @param length  receives the name's length in bytes, without the NUL; may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_token_header_name(
+    token: *const csign_token,
+    index: usize,
+    length: *mut usize,
+) -> *const c_char {
+    lend!(token, length, |token| token
+        .headers
+        .get(index)
+        .map(|(name, _)| name))
+}
+
+/// The value of a header; NULL if there are not so many. A secret.
+///
+/// Borrowed until csign_token_free.
+///
+/// @param index   the header's number, from 0: see csign_token_header_count.
+/// @param length  receives the value's length in bytes, without the NUL; may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn csign_token_header_value(
+    token: *const csign_token,
+    index: usize,
+    length: *mut usize,
+) -> *const c_char {
+    lend!(token, length, |token| token
+        .headers
+        .get(index)
+        .map(|(_, value)| value))
+}
+
 /// Adds an owner to a token: for example, to keep a token that a listener was lent.
 ///
 /// Copies nothing, and can't fail: returns NULL only if `token` isn't a live handle.
@@ -172,4 +248,11 @@ pub unsafe extern "C" fn csign_token_share(token: *const csign_token) -> *mut cs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn csign_token_free(token: *mut csign_token) {
     free(token);
+}
+
+fn headers(token: &Token) -> Result<Vec<(Terminated, Terminated)>, Failure> {
+    let headers = token.headers()?.into_iter();
+    let terminated =
+        |(name, value): (&str, Secret)| (Terminated::new(name), Terminated::new(value.expose()));
+    Ok(headers.map(terminated).collect())
 }

@@ -12,6 +12,7 @@ mod fork;
 #[cfg(unix)]
 mod fork_servers;
 mod handles;
+mod headers;
 mod keys;
 mod plugin;
 mod program;

@@ -254,6 +254,12 @@ interface Functions {
 
     long csign_token_extra_json(long token, long length);
 
+    int csign_token_header_count(long token, long outCount, long error);
+
+    long csign_token_header_name(long token, long index, long length);
+
+    long csign_token_header_value(long token, long index, long length);
+
     long csign_token_share(long token);
 
     void csign_token_free(long token);

@@ -365,6 +365,15 @@ abstract class JnaFunctions implements Functions {
     public native long csign_token_extra_json(long token, long length);
 
     @Override
+    public native int csign_token_header_count(long token, long outCount, long error);
+
+    @Override
+    public native long csign_token_header_name(long token, long index, long length);
+
+    @Override
+    public native long csign_token_header_value(long token, long index, long length);
+
+    @Override
     public native long csign_token_share(long token);
 
     @Override
