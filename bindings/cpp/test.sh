@@ -64,6 +64,7 @@ awk '/^<!-- calls an API -->$/ { marked = 1 }
 compile "$scratch/api" "$scratch/api.cpp" "${curl[@]}"
 COUNTERSIGN_CONFIG=$sandbox_dir/connections.toml "$scratch/api" "$sandbox_url/oauth/userinfo" "$sandbox_ca" | grep '^200 ' >/dev/null
 
+cp -r "$COUNTERSIGN_SCENARIOS/profiles" "$sandbox_dir"
 compile "$scratch/adapters" tests/adapters.cpp "${curl[@]}"
 "$scratch/adapters" "$sandbox_dir" ../../tests/adapters/cases.json
 compile "$scratch/scenarios" scenarios/*.cpp "${curl[@]}"

@@ -34,7 +34,7 @@ namespace curl {
 /// A request. Set everything else, such as the timeout and the CA, on the easy handle.
 struct Request {
     std::string url;
-    /// "Name: value". An Authorization header is replaced.
+    /// "Name: value". Authorization, or the headers that carry the token instead, are replaced.
     std::vector<std::string> headers{};
     /// The method. If it is empty, it is POST with a body, and the handle's without one.
     std::string method{};
@@ -138,9 +138,10 @@ inline std::size_t append_header(char *data, std::size_t size, std::size_t count
     return size * count;
 }
 
-/// Returns whether a header, in any form that libcurl takes, is named Authorization.
-inline bool is_authorization(const std::string &header) {
-    return lower(header.substr(0, header.find_first_of(":; "))) == "authorization";
+/// Returns whether one of the token's headers has the name of a header in any form that libcurl takes.
+inline bool is_replaced(const std::string &header, const std::vector<Header> &by) {
+    const auto name = lower(header.substr(0, header.find_first_of(":; ")));
+    return std::any_of(by.begin(), by.end(), [&](const Header &one) { return lower(std::string(one.name)) == name; });
 }
 
 inline Error transfer_error(CURLcode code, const Url &url) {
@@ -204,10 +205,12 @@ class Prepared {
             static_cast<void>(headers.release());
             headers.reset(longer);
         };
+        const auto carrying = token.headers();
+        if (!carrying) return carrying.error();
         for (const auto &header : request.headers) {
-            if (!is_authorization(header)) add(header);
+            if (!is_replaced(header, *carrying)) add(header);
         }
-        add("Authorization: " + std::string(token.authorization()));
+        for (const auto &header : *carrying) add(std::string(header.name) + ": " + std::string(header.value));
         Response response;
         curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, headers.get());
         curl_easy_setopt(easy_, CURLOPT_WRITEDATA, &response);

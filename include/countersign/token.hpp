@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "../countersign.h"
 #include "call.hpp"
@@ -29,6 +30,11 @@ struct MadeToken {
 
 }  // namespace detail
 
+/// A header of an API request, borrowed from its token. The value is a secret.
+struct Header {
+    std::string_view name, value;
+};
+
 /// The accessors of an owned or borrowed token.
 template <typename Self>
 class TokenFields {
@@ -44,6 +50,22 @@ class TokenFields {
         return text(&::csign_token_authorization, &detail::MadeToken::authorization);
     }
     std::string_view authorization() const && = delete;
+    /// Returns all headers that an API request needs to carry the token: `Authorization`, unless the
+    /// vendor's profile says otherwise. Fails if a header needs a value that the token doesn't have.
+    Result<std::vector<Header>> headers() const & COUNTERSIGN_LIFETIMEBOUND {
+        if (const auto *made = self().made()) return std::vector<Header>{{"Authorization", made->authorization}};
+        std::size_t count = 0;
+        auto counted = detail::run([&](auto **error) { return ::csign_token_header_count(self().get(), &count, error); });
+        if (!counted) return std::move(counted).error();
+        std::vector<Header> headers;
+        headers.reserve(count);
+        for (std::size_t i = 0; i < count; ++i) {
+            headers.push_back({detail::view(&::csign_token_header_name, self().get(), i),
+                               detail::view(&::csign_token_header_value, self().get(), i)});
+        }
+        return headers;
+    }
+    Result<std::vector<Header>> headers() const && = delete;
     /// Returns the token type as the vendor sent it, nearly always "Bearer".
     std::string_view type() const & noexcept COUNTERSIGN_LIFETIMEBOUND {
         return text(&::csign_token_type, &detail::MadeToken::type);

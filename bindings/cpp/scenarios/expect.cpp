@@ -28,6 +28,19 @@ void has(const std::string &what, const json &part, std::string_view was) {
     }
 }
 
+/// Checks that the token has these headers and no others. `{token}` is the access token string.
+void expect_headers(const json &expect, const countersign::Token &token) {
+    std::map<std::string, std::string> was;
+    for (const auto &[name, value] : token.headers().value()) was[std::string(name)] = value;
+    for (const auto &[name, wanted] : expect.items()) {
+        auto value = wanted.get<std::string>();
+        const auto at = value.find("{token}");
+        if (at != std::string::npos) value.replace(at, 7, token.access_token());
+        text("header " + name, value, was[name]);
+    }
+    same("the number of headers", expect.size(), was.size());
+}
+
 }  // namespace
 
 void known(const json &object, std::initializer_list<std::string_view> members) {
@@ -41,7 +54,8 @@ void known(const json &object, std::initializer_list<std::string_view> members) 
 
 void expect_token(const countersign::Token &token, const json &expect, const std::map<std::string, std::string> &tokens,
                   std::int64_t now_s) {
-    known(expect, {"source", "same_as", "different_from", "token_type", "scope", "expires_in_about_s", "extra"});
+    known(expect, {"source", "same_as", "different_from", "token_type", "scope", "expires_in_about_s", "extra", "headers",
+                   "headers_error"});
     if (expect.contains("source")) same("source", expect["source"], countersign::name(token.source()));
     if (expect.contains("same_as") && tokens.at(expect["same_as"]) != token.access_token()) {
         throw Failed("the token is not the same as " + expect["same_as"].dump());
@@ -65,6 +79,12 @@ void expect_token(const countersign::Token &token, const json &expect, const std
     if (expect.contains("extra")) {
         expect_extra(expect["extra"], json::parse(token.extra_json()));
         for (const auto &[key, value] : expect["extra"].items()) text("extra " + key, value, token.extra(key));
+    }
+    if (expect.contains("headers")) expect_headers(expect["headers"], token);
+    if (expect.contains("headers_error")) {
+        const auto headers = token.headers();
+        if (headers) throw Failed("the headers are not an error");
+        expect_error(headers.error(), expect["headers_error"]);
     }
 }
 

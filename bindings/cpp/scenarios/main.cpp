@@ -59,6 +59,7 @@ std::string run(const scenarios::Sandbox &sandbox, const fs::path &file) {
 int run_all(const std::string &dir) {
     if (!countersign::abi_matches()) throw std::runtime_error("the library is not compatible with countersign.hpp");
     const scenarios::Sandbox sandbox(variable("COUNTERSIGN_SANDBOX"), dir);
+    fs::copy(fs::path(variable("COUNTERSIGN_SCENARIOS")) / "profiles", fs::path(dir) / "profiles");
     std::vector<fs::path> files;
     for (const auto &entry : fs::directory_iterator(variable("COUNTERSIGN_SCENARIOS"))) {
         if (entry.path().extension() == ".json") files.push_back(entry.path());

@@ -55,9 +55,14 @@ class Stage {
   public:
     explicit Stage(const std::string &dir) : dir_(dir) {}
 
-    Client client() const {
-        auto config = Config::load("docusign-jwt", dir_ + "/connections.toml").value();
+    /// Returns a client, of a vendor that profiles/ describes if it is named.
+    Client client(const std::string &provider = {}) const {
+        auto config = Config::load(provider.empty() ? "docusign-jwt" : "salesforce-cc", dir_ + "/connections.toml").value();
         config["store"] = "memory";
+        if (!provider.empty()) {
+            config["provider"] = provider;
+            config.unset("environment").value();
+        }
         return Client::make(config).value();
     }
 
@@ -129,12 +134,21 @@ void upload(CURL *handle, Stream &stream) {
     curl_easy_setopt(handle, CURLOPT_READDATA, &stream);
 }
 
+using Headers = std::map<std::string, std::string>;
+
+/// Returns the headers that carry a token, with names in lower case.
+Headers headers_of(const Token &token) {
+    Headers headers;
+    for (const auto &[name, value] : token.headers().value()) headers[curl::detail::lower(std::string(name))] = value;
+    return headers;
+}
+
 void play(Stage &stage, const json &one) {
     const bool has_redirects = one.value("redirects", false);
     const auto &expect = has_redirects ? one.at("not_followed") : one;
-    const auto client = stage.client();
-    const auto first = "Bearer " + client.access_token().value();
-    std::string second;
+    const auto client = stage.client(one.value("provider", ""));
+    const auto first = headers_of(client.token().value());
+    Headers second;
     stage.prepare(one.at("responses"));
 
     json status = json::array();
@@ -158,9 +172,12 @@ void play(Stage &stage, const json &one) {
 
     json sent = json::array();
     for (const auto &request : stage.received()) {
-        const auto header = request.headers.find("authorization");
-        const auto token = header == request.headers.end() ? std::string() : header->second;
-        if (!token.empty() && token != first && second.empty()) second = token;
+        Headers token;
+        for (const auto &[name, value] : first) {
+            const auto header = request.headers.find(name);
+            if (header != request.headers.end()) token[name] = header->second;
+        }
+        if (token.size() == first.size() && token != first && second.empty()) second = token;
         json entry{{"to", request.to}, {"path", request.path},
                    {"token", token.empty() ? "none" : token == first ? "first" : token == second ? "second" : "third"}};
         if (!request.body.empty()) entry["body"] = request.body;
