@@ -1,11 +1,25 @@
 #include "bridge.h"
 
+#include <string.h>
+
 #include "_cgo_export.h"
 
 #define TEXT(object, field)                                                                                            \
     do {                                                                                                               \
         into.field.data = csign_##object##_##field(object, &into.field.length);                                        \
     } while (0)
+
+static bool has_usual_headers(const csign_token *token, countersign_go_text authorization)
+{
+    size_t count = 0, length = 0;
+    const char *name, *value;
+    if (csign_token_header_count(token, &count, NULL) != CSIGN_STATUS_OK || count != 1)
+        return false;
+    name = csign_token_header_name(token, 0, NULL);
+    value = csign_token_header_value(token, 0, &length);
+    return strcmp(name, "Authorization") == 0 && length == authorization.length &&
+           memcmp(value, authorization.data, length) == 0;
+}
 
 countersign_go_token countersign_go_read_token(const csign_token *token)
 {
@@ -17,7 +31,15 @@ countersign_go_token countersign_go_read_token(const csign_token *token)
     TEXT(token, type);
     TEXT(token, scope);
     TEXT(token, extra_json);
+    into.has_usual_headers = has_usual_headers(token, into.authorization);
     return into;
+}
+
+countersign_go_headers countersign_go_count_headers(const csign_token *token)
+{
+    countersign_go_headers headers = {0};
+    headers.status = csign_token_header_count(token, &headers.count, &headers.error);
+    return headers;
 }
 
 countersign_go_peeked countersign_go_peek(const csign_client *client, char *buffer, size_t capacity)

@@ -5,6 +5,7 @@
 #define COUNTERSIGN_GO_BRIDGE_H
 
 #include <countersign.h>
+#include <stdbool.h>
 
 #include "abi.h"
 
@@ -13,6 +14,8 @@ typedef struct {
     csign_source source;
     int64_t expires_at;
     countersign_go_text value, authorization, type, scope, extra_json;
+    /* Whether Authorization is the only header that carries it. */
+    bool has_usual_headers;
 } countersign_go_token;
 
 /* The result of a call for a token. Returned by value, because Go can pass C only pointers to its
@@ -30,7 +33,14 @@ typedef struct {
     size_t length;
 } countersign_go_peeked;
 
+typedef struct {
+    csign_status status;
+    csign_error *error;
+    size_t count;
+} countersign_go_headers;
+
 countersign_go_token countersign_go_read_token(const csign_token *token);
+countersign_go_headers countersign_go_count_headers(const csign_token *token);
 
 /* Attaches a runtime/cgo.Handle to the error that the running callback causes. It is deleted with
  * the error. */

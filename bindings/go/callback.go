@@ -155,7 +155,7 @@ func countersignChange(handle C.uintptr_t, change C.int32_t, token *C.csign_toke
 	}()
 	var shown *Token
 	if token != nil {
-		shown = readToken(C.countersign_go_read_token(token))
+		shown = readToken(token, C.countersign_go_read_token(token))
 	}
 	if change := changeOf(C.csign_change(change)); change != "" {
 		listening.call(change, shown)

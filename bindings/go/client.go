@@ -202,7 +202,7 @@ func tokenOf(result C.countersign_go_result) (*Token, error) {
 		return nil, err
 	}
 	defer C.csign_token_free(result.token)
-	return readToken(result.fields), nil
+	return readToken(result.token, result.fields), nil
 }
 
 // remaining returns the time until the context's deadline, or the maximum if that is shorter.

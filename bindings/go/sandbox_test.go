@@ -27,6 +27,10 @@ func run(m *testing.M) int {
 	if err == nil {
 		emulator = started
 		defer started.Stop()
+		if err := started.AddProfiles(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
 	}
 	return m.Run()
 }

@@ -5,6 +5,7 @@ import "C"
 
 import (
 	"fmt"
+	"net/http"
 	"time"
 )
 
@@ -15,6 +16,9 @@ type Token struct {
 	expiresAt            time.Time
 	source               Source
 	extraJSON            string
+	// The headers that carry it, or why there are none. Both are nil if it is Authorization alone.
+	headers    http.Header
+	headersErr error
 }
 
 // NewToken returns a bearer token for an implementation of [TokenSource]. The expiry may be the zero
@@ -36,6 +40,18 @@ func (t *Token) AccessToken() string { return t.value }
 // Authorization returns the value of the HTTP Authorization header, nearly always "Bearer ..." (RFC
 // 6750). It is a secret.
 func (t *Token) Authorization() string { return t.authorization }
+
+// Headers returns all headers that an API request needs to carry the token. That is Authorization,
+// unless the vendor's profile names another header, or further headers beside it, such as a tenant's
+// ID. They are secrets, and the caller owns them.
+//
+// It fails if a header needs a value that the token doesn't have. The error's hint says what to do.
+func (t *Token) Headers() (http.Header, error) {
+	if t.headers == nil && t.headersErr == nil {
+		return http.Header{"Authorization": {t.authorization}}, nil
+	}
+	return t.headers.Clone(), t.headersErr
+}
 
 // TokenType returns the token type as the vendor sent it, nearly always "Bearer".
 func (t *Token) TokenType() string { return t.tokenType }
@@ -74,8 +90,8 @@ func (t Token) GoString() string { return t.String() }
 // Format writes [Token.String] for every verb.
 func (t Token) Format(state fmt.State, _ rune) { fmt.Fprint(state, t.String()) }
 
-// readToken copies a token of the library without taking ownership.
-func readToken(fields C.countersign_go_token) *Token {
+// readToken copies a token of the library, and these fields of it, without taking ownership.
+func readToken(from *C.csign_token, fields C.countersign_go_token) *Token {
 	token := &Token{
 		value:         goText(fields.value),
 		authorization: goText(fields.authorization),
@@ -87,5 +103,21 @@ func readToken(fields C.countersign_go_token) *Token {
 	if fields.expires_at >= 0 {
 		token.expiresAt = time.Unix(int64(fields.expires_at), 0)
 	}
+	if !fields.has_usual_headers {
+		token.headers, token.headersErr = readHeaders(from)
+	}
 	return token
+}
+
+func readHeaders(from *C.csign_token) (http.Header, error) {
+	counted := C.countersign_go_count_headers(from)
+	if err := failure(counted.status, counted.error); err != nil {
+		return nil, err
+	}
+	headers := http.Header{}
+	for i := C.size_t(0); i < counted.count; i++ {
+		name := C.GoString(C.csign_token_header_name(from, i, nil))
+		headers.Set(name, C.GoString(C.csign_token_header_value(from, i, nil)))
+	}
+	return headers, nil
 }

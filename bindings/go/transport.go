@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// Transport is an [http.RoundTripper] that adds a token to requests. If the API responds with 401,
+// Transport is an [http.RoundTripper] that adds a token's headers to requests. If the API responds with 401,
 // it invalidates that token, gets another one and repeats the request once. The second response goes
 // to the caller, whatever it is. A request is not repeated if its body can't be read again (no
 // GetBody).
@@ -50,7 +50,12 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 		closeBody(request)
 		return nil, err
 	}
-	response, err := t.base().RoundTrip(authorized(request, token))
+	first, err := authorized(request, token)
+	if err != nil {
+		closeBody(request)
+		return nil, err
+	}
+	response, err := t.base().RoundTrip(first)
 	if err != nil || response.StatusCode != http.StatusUnauthorized {
 		return response, err
 	}
@@ -73,7 +78,12 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 		return response, nil
 	}
 	discard(response)
-	return t.base().RoundTrip(authorized(again, other))
+	second, err := authorized(again, other)
+	if err != nil {
+		closeBody(again)
+		return nil, err
+	}
+	return t.base().RoundTrip(second)
 }
 
 // CloseIdleConnections closes the idle connections of the base. [http.Client.CloseIdleConnections]
@@ -159,10 +169,16 @@ var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
 // authorized returns a copy of the request with the token. A RoundTripper must not change its
 // request.
-func authorized(request *http.Request, token *Token) *http.Request {
+func authorized(request *http.Request, token *Token) (*http.Request, error) {
+	headers, err := token.Headers()
+	if err != nil {
+		return nil, err
+	}
 	copied := request.Clone(request.Context())
-	copied.Header.Set("Authorization", token.authorization)
-	return copied
+	for name, values := range headers {
+		copied.Header[name] = values
+	}
+	return copied, nil
 }
 
 // repeated returns the request with an unread body, if possible.

@@ -84,7 +84,8 @@ func tokenResult(result *C.csign_result) (*Token, error) {
 	if err := resultFailure(result); err != nil {
 		return nil, err
 	}
-	return readToken(C.countersign_go_read_token(C.csign_result_token(result))), nil
+	token := C.csign_result_token(result)
+	return readToken(token, C.countersign_go_read_token(token)), nil
 }
 
 func jsonResult[T any](result *C.csign_result) (T, error) {

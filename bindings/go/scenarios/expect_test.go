@@ -40,6 +40,12 @@ func (s *stage) checkToken(name string, value any, token *countersign.Token) err
 		return checkExtra(name, value, token.Extra())
 	case "expires_in_about_s":
 		return s.checkExpiry(value, token)
+	case "headers":
+		return checkHeaders(value, token)
+	case "headers_error":
+		wanted, _ := value.(map[string]any)
+		_, err := token.Headers()
+		return checkError(wanted, err)
 	case "same_as", "different_from":
 		other, known := s.tokens[fmt.Sprint(value)]
 		if !known {
@@ -68,6 +74,26 @@ func (s *stage) checkExpiry(value any, token *countersign.Token) error {
 	now, _ := s.clock.read()
 	if in := token.ExpiresAt().Sub(now).Seconds(); token.ExpiresAt().IsZero() || in < wanted-30 || in > wanted+30 {
 		return fmt.Errorf("the token expires in %.0f s, expected %.0f", in, wanted)
+	}
+	return nil
+}
+
+// checkHeaders checks that the token has these headers and no others. `{token}` is the access token.
+func checkHeaders(value any, token *countersign.Token) error {
+	headers, err := token.Headers()
+	if err != nil {
+		return err
+	}
+	wanted, _ := value.(map[string]any)
+	if len(headers) != len(wanted) {
+		return fmt.Errorf("there are %d headers, expected %d", len(headers), len(wanted))
+	}
+	for name, value := range wanted {
+		text, _ := value.(string)
+		text = strings.ReplaceAll(text, "{token}", token.AccessToken())
+		if got := headers.Get(name); text != got && (text != "*" || got == "") {
+			return fmt.Errorf("the header %s is not %v", name, value)
+		}
 	}
 	return nil
 }

@@ -21,6 +21,9 @@ func TestScenarios(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer emulator.Stop()
+	if err := emulator.AddProfiles(); err != nil {
+		t.Fatal(err)
+	}
 	paths, err := files()
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ package xoauth2
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -39,6 +40,8 @@ func (s tokenSource) Token() (*oauth2.Token, error) {
 }
 
 // Token converts a token. The vendor's additional members and "scope" are in [oauth2.Token.Extra].
+// Its type is the scheme of the Authorization header, which is the only header that oauth2 sends:
+// see [countersign.Token.Headers].
 func Token(token *countersign.Token) *oauth2.Token {
 	expiry := token.ExpiresAt()
 	if expiry.IsZero() {
@@ -51,6 +54,7 @@ func Token(token *countersign.Token) *oauth2.Token {
 	if token.Scope() != "" {
 		extra["scope"] = token.Scope()
 	}
-	made := &oauth2.Token{AccessToken: token.AccessToken(), TokenType: token.TokenType(), Expiry: expiry}
+	scheme, _, _ := strings.Cut(token.Authorization(), " ")
+	made := &oauth2.Token{AccessToken: token.AccessToken(), TokenType: scheme, Expiry: expiry}
 	return made.WithExtra(extra)
 }

@@ -104,6 +104,15 @@ func (s *Sandbox) run(path string) error {
 	return nil
 }
 
+// AddProfiles copies the profiles of the scenarios beside the connections, so that they can use them.
+func (s *Sandbox) AddProfiles() error {
+	folder := os.Getenv("COUNTERSIGN_SCENARIOS")
+	if folder == "" {
+		return nil
+	}
+	return os.CopyFS(filepath.Join(s.Dir, "profiles"), os.DirFS(filepath.Join(folder, "profiles")))
+}
+
 // Stop stops the sandbox, removes its folder and restores XDG_STATE_HOME.
 func (s *Sandbox) Stop() {
 	if s.state == "" {
