@@ -66,6 +66,8 @@ class Sandbox:
 def running() -> Iterator[Sandbox]:
     """Run $COUNTERSIGN_SANDBOX until the block ends."""
     with testing.sandbox(os.environ["COUNTERSIGN_SANDBOX"]) as started:
+        # The connections of this folder can use its profiles.
+        shutil.copytree(Path(os.environ["COUNTERSIGN_SCENARIOS"]) / "profiles", started.dir / "profiles")
         yield Sandbox(started)
 
 

@@ -20,7 +20,17 @@ class Seen(NamedTuple):
     each: list[Seen] | None = None
 
 
-TOKEN = {"source", "same_as", "different_from", "token_type", "scope", "expires_in_about_s", "extra"}
+TOKEN = {
+    "source",
+    "same_as",
+    "different_from",
+    "token_type",
+    "scope",
+    "expires_in_about_s",
+    "extra",
+    "headers",
+    "headers_error",
+}
 COUNTS = {"hits", "adopted", "minted", "refreshed", "waits", "failures"}
 EXPECTED = {
     "token": TOKEN,
@@ -94,6 +104,16 @@ def judge_facts(place: str, expect: dict[str, Any], seen: Seen, named: dict[str,
             good = seen.access != named[wanted]
         elif member == "extra":
             good = all(matches(value, facts["extra"].get(name)) for name, value in wanted.items())
+        elif member == "headers":
+            found = facts[member]
+            good = set(found) == set(wanted) and all(
+                matches(str(value).replace("{token}", seen.access or ""), found[name]) for name, value in wanted.items()
+            )
+        elif member == "headers_error":
+            if facts[member] is None:
+                raise Failed(f"{place}: the headers are not an error")
+            judge_error(place, wanted, facts[member])
+            good = True
         elif member == "expires_in_about_s" and wanted is not None:
             found = facts[member]
             good = found is not None and abs(found - wanted) <= 30

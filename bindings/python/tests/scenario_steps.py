@@ -184,7 +184,13 @@ class Steps:
             if expires_at is None
             else round(expires_at.timestamp()) - self.maker.clock.now_s(),
             "extra": dict(token.extra),
+            "headers": None,
+            "headers_error": None,
         }
+        try:
+            facts["headers"] = dict(token.headers)
+        except countersign.Error as error:
+            facts["headers_error"] = reported(error)
         return Seen(facts, token.access_token)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, MutableMapping
 from ipaddress import ip_address
 
 from ._errors import usage
@@ -17,6 +18,17 @@ def check_target(scheme: str, host: str) -> None:
         f"the token is not sent to {host} over {scheme}",
         "use https; plain http is allowed only to localhost and loopback addresses",
     )
+
+
+def carry(headers: MutableMapping[str, str], token: Token) -> None:
+    """Set the token's headers."""
+    for name, value in token.headers.items():
+        headers[name] = value
+
+
+def carries(headers: Mapping[str, str], token: Token) -> bool:
+    """Return whether these are all of the token's headers."""
+    return all(headers.get(name) == value for name, value in token.headers.items())
 
 
 def replacement(source: TokenSource, rejected: Token, *, resendable: bool) -> Token | None:

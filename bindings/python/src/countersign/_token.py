@@ -9,10 +9,12 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Callable, cast
 
-from ._library import lib
+from ._errors import Error, failure
+from ._library import ffi, lib
 from ._numbers import Source as SourceNumber
+from ._numbers import Status
 from ._records import instant
-from ._text import NULL, string
+from ._text import ERROR_OUT, LENGTH_OUT, NULL, string
 
 if TYPE_CHECKING:
     from ._abi import Pointer
@@ -48,12 +50,27 @@ class Token:
     #: The value of the HTTP `Authorization` header, nearly always "Bearer ..." (RFC 6750). It is a
     #: secret.
     authorization: str = field(default="", compare=False)
+    # The headers, or why there are none. None if Authorization is the only one.
+    _headers: Mapping[str, str] | Error | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         # A frozen dataclass sets its own fields like this.
         object.__setattr__(self, "extra", MappingProxyType(dict(self.extra)))
         if not self.authorization:
             object.__setattr__(self, "authorization", f"{self.token_type} {self.access_token}")
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """All headers that an API request needs to carry the token. They are secrets.
+
+        That is `Authorization`, unless the vendor's profile names another header, or further
+        headers beside it, such as a tenant's ID.
+
+        Raises Error if a header needs a value that the token doesn't have. The hint says what to do.
+        """
+        if isinstance(self._headers, Error):
+            raise self._headers.with_traceback(None)
+        return MappingProxyType(self._headers or {"Authorization": self.authorization})
 
     # A MappingProxyType can't be pickled or copied.
     def __reduce__(self) -> tuple[Callable[..., Token], tuple[Any, ...]]:
@@ -78,10 +95,23 @@ def read(pointer: Pointer) -> Token:
         extra=json.loads(string(extra_json_of(pointer, NULL))),
         source=SOURCES.get(source_of(pointer), "minted"),
         authorization=string(authorization_of(pointer, NULL)).decode(),
+        _headers=headers_of(pointer),
     )
 
 
-# Looked up once, because reading a token takes seven calls.
+def headers_of(pointer: Pointer) -> dict[str, str] | Error:
+    """Copy the headers. Return the error if there are none."""
+    count, error = ffi.new(LENGTH_OUT), ffi.new(ERROR_OUT)
+    status = header_count_of(pointer, count, error)
+    if status != Status.OK:
+        return failure(status, error)
+    return {
+        string(header_name_of(pointer, index, NULL)).decode(): string(header_value_of(pointer, index, NULL)).decode()
+        for index in range(count[0])
+    }
+
+
+# Looked up once, because reading a token takes ten calls.
 value_of = lib.csign_token_value
 authorization_of = lib.csign_token_authorization
 type_of = lib.csign_token_type
@@ -89,3 +119,6 @@ scope_of = lib.csign_token_scope
 expires_at_of = lib.csign_token_expires_at
 source_of = lib.csign_token_source
 extra_json_of = lib.csign_token_extra_json
+header_count_of = lib.csign_token_header_count
+header_name_of = lib.csign_token_header_name
+header_value_of = lib.csign_token_header_value

@@ -7,15 +7,17 @@ session.auth = countersign.requests.Auth(client)
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.auth import AuthBase
 from requests.cookies import extract_cookies_to_jar
 from requests.exceptions import UnrewindableBodyError
 from requests.utils import rewind_body
+from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
-from ._http import check_target, replacement
+from ._http import carries, carry, check_target, replacement
 from ._source import TokenSource
 from ._token import Token
 
@@ -27,8 +29,8 @@ class Auth(AuthBase):
 
     If the API responds with 401, this invalidates the rejected token and repeats the request once
     with another one, if its body can be sent again. The second response goes to the caller,
-    whatever it is. requests removes the token from a redirect to another origin, whose response
-    then doesn't affect the token.
+    whatever it is. A redirect to another origin is followed without the token, and its response
+    doesn't affect the token.
 
     Requests raise what the source's `token` raises, and UsageError for a plain http URL of another
     machine, because the token is not sent in clear text.
@@ -41,7 +43,7 @@ class Auth(AuthBase):
         target = parse_url(request.url or "")
         check_target(target.scheme or "", target.host or "")
         token = self.source.token()
-        request.headers["Authorization"] = token.authorization
+        carry(request.headers, token)
         request.register_hook("response", Retry(self.source, token).on_response)  # type: ignore[no-untyped-call]
         return request
 
@@ -53,7 +55,7 @@ class Auth(AuthBase):
 
 
 class Retry:
-    """Repeats a request if the API rejects its token."""
+    """Repeats a request if the API rejects its token, and keeps the token from other origins."""
 
     def __init__(self, source: TokenSource, token: Token) -> None:
         self.source = source
@@ -61,9 +63,11 @@ class Retry:
 
     def on_response(self, response: requests.Response, **send: Any) -> requests.Response:
         asked = response.request
-        # A redirect to another host is sent without the token, so its 401 says nothing about the
+        if response.is_redirect and leaves_origin(response):
+            self.withdraw(asked)
+        # A redirect to another origin is sent without the token, so its 401 says nothing about the
         # token.
-        if response.status_code != 401 or asked.headers.get("Authorization") != self.token.authorization:
+        if response.status_code != 401 or not carries(asked.headers, self.token):
             return response
         again = rewound(asked)
         token = replacement(self.source, self.token, resendable=again is not None)
@@ -73,15 +77,41 @@ class Retry:
         response.close()
         extract_cookies_to_jar(again._cookies, asked, response.raw)  # type: ignore[attr-defined,no-untyped-call]
         again.prepare_cookies(again._cookies)  # type: ignore[attr-defined]
-        again.headers["Authorization"] = token.authorization
+        carry(again.headers, token)
         # A redirect of the second response starts from the request that the session has.
-        asked.headers["Authorization"] = token.authorization
+        carry(asked.headers, token)
         self.token = token
         # Sent past the session, so without this hook: there is no third time.
         second: requests.Response = response.connection.send(again, **send)
         second.history.append(response)
         second.request = again
+        if second.is_redirect and leaves_origin(second):
+            self.withdraw(asked)
         return second
+
+    def withdraw(self, request: requests.PreparedRequest) -> None:
+        """Remove the token from a request that a redirect starts from. requests only removes Authorization."""
+        for name in self.token.headers:
+            request.headers.pop(name, None)
+
+
+def leaves_origin(redirect: requests.Response) -> bool:
+    """Return whether a redirect leads to another origin, or to one that can't be told with certainty."""
+    target = urljoin(redirect.url, redirect.headers["location"])
+    return origin_of(target) is None or origin_of(target) != origin_of(redirect.url)
+
+
+def origin_of(url: str) -> tuple[str, str, int] | None:
+    """Return the scheme, host and port, if requests and urllib3 read them alike."""
+    try:
+        one, other = urlsplit(url), parse_url(url)
+        port = one.port or {"http": 80, "https": 443}[one.scheme]
+    except (ValueError, KeyError, LocationParseError):
+        return None
+    host = (one.hostname or "").lower()
+    if "\\" in url or host != (other.host or "").strip("[]").lower() or other.port not in (None, port):
+        return None
+    return one.scheme, host, port
 
 
 def rewound(request: requests.PreparedRequest) -> requests.PreparedRequest | None:

@@ -11,7 +11,7 @@ from typing import Any
 import urllib3
 from urllib3.util import parse_url
 
-from ._http import check_target, replacement
+from ._http import carry, check_target, replacement
 from ._source import TokenSource
 from ._token import Token
 
@@ -51,5 +51,5 @@ class PoolManager(urllib3.PoolManager):
         return self._sent(method, url, other, more)
 
     def _sent(self, method: str, url: str, token: Token, more: dict[str, Any]) -> urllib3.BaseHTTPResponse:
-        more["headers"]["Authorization"] = token.authorization
+        carry(more["headers"], token)
         return super().urlopen(method, url, redirect=False, **more)
