@@ -4,6 +4,7 @@
 import { isIPv4 } from 'node:net';
 
 import { usageError } from './error.js';
+import type { Token } from './token.js';
 
 /** Throws if the token would be sent in clear text. */
 export function checkTarget({ protocol, hostname }: URL): void {
@@ -22,6 +23,14 @@ function isLoopback(hostname: string): boolean {
   return (
     hostname === 'localhost' || hostname === '[::1]' || (isIPv4(hostname) && hostname.startsWith('127.'))
   );
+}
+
+/**
+ * Returns whether other headers than `Authorization` carry the token. HTTP libraries remove only that
+ * one from a redirect to another origin.
+ */
+export function hasOtherHeaders({ headers }: Token): boolean {
+  return Object.keys(headers).some((name) => name.toLowerCase() !== 'authorization');
 }
 
 /** Returns whether a body can be sent twice. */

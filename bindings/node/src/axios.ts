@@ -1,6 +1,6 @@
 // Interceptors for axios.
 
-import { checkTarget, isReplayable } from './adapter.js';
+import { checkTarget, hasOtherHeaders, isReplayable } from './adapter.js';
 import type { Token, TokenSource } from './token.js';
 
 /** The token that a request was sent with, and whether it repeats another one. */
@@ -28,6 +28,8 @@ interface Config {
   headers: { set(name: string, value: string): void };
   signal?: AbortSignal;
   data?: unknown;
+  maxRedirects?: number;
+  fetchOptions?: object;
   countersignToken?: Token;
 }
 
@@ -42,7 +44,8 @@ interface Answer {
  * API responds with 401, it invalidates that token, gets another one and repeats the request once,
  * if its body is not a stream. The second response goes to the caller, whatever it is.
  *
- * axios removes the token if it follows a redirect to another origin. A plain http request to
+ * axios removes the token if it follows a redirect to another origin. If the vendor's API expects the
+ * token in other headers than `Authorization`, which axios doesn't remove, redirects are not followed. A plain http request to
  * another machine rejects with a `UsageError`, because the token is not sent in clear text.
  *
  * @example
@@ -57,7 +60,12 @@ export function withToken<I extends AxiosLike>(source: TokenSource, instance: I)
     checkTarget(target(instance, config));
     const { countersignToken, signal } = config;
     const token = countersignToken ?? (await source.token({ signal: signal }));
-    config.headers.set('authorization', token.authorization);
+    for (const [name, value] of Object.entries(token.headers)) config.headers.set(name, value);
+    if (hasOtherHeaders(token)) {
+      // For axios's adapters: `http`, and `fetch`.
+      config.maxRedirects = 0;
+      config.fetchOptions = { ...config.fetchOptions, redirect: 'manual' };
+    }
     sent.set(config, { token, repeated: countersignToken !== undefined });
     return config;
   });

@@ -1,6 +1,6 @@
 // `fetch` with a client's token.
 
-import { checkTarget, isReplayable } from './adapter.js';
+import { checkTarget, hasOtherHeaders, isReplayable } from './adapter.js';
 import type { Token, TokenSource } from './token.js';
 
 type Fetch = typeof globalThis.fetch;
@@ -14,6 +14,9 @@ type Fetch = typeof globalThis.fetch;
  * If `fetch` follows a redirect to another origin, that request is sent without the token. A plain
  * http request to another machine rejects with a `UsageError`, because the token is not sent in
  * clear text.
+ *
+ * If the vendor's API expects the token in other headers than `Authorization`, redirects are returned
+ * to the caller: `fetch` would send those headers along to another origin.
  *
  * @param fetch  the function that sends requests. Defaults to Node's `fetch`.
  *
@@ -46,8 +49,10 @@ export function withToken<F = Fetch>(source: TokenSource, fetch?: F): F {
 function authorized(input: Parameters<Fetch>[0], init: RequestInit | undefined, token: Token): RequestInit {
   // As in `fetch` itself, the headers of `init` replace the request's.
   const headers = new Headers(init?.headers ?? (isRequest(input) ? input.headers : undefined));
-  headers.set('authorization', token.authorization);
-  return { ...init, headers };
+  for (const [name, value] of Object.entries(token.headers)) headers.set(name, value);
+  const redirect = init?.redirect ?? (isRequest(input) ? input.redirect : 'follow');
+  if (redirect !== 'follow' || !hasOtherHeaders(token)) return { ...init, headers };
+  return { ...init, headers, redirect: 'manual' };
 }
 
 /** Returns whether the response comes from another origin, which did not get the token. */

@@ -242,6 +242,10 @@ export interface TokenFields {
   source: string;
   /** The vendor's members. */
   extra: Record<string, string>;
+  /** The headers that carry it; none if `Authorization` is the only one, or they can't be made. */
+  headers?: Record<string, string> | undefined;
+  /** Why the headers can't be made. */
+  headersError?: ErrorFields | undefined;
 }
 
 /** The members of a started login. */

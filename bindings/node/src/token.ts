@@ -2,6 +2,7 @@
 
 import { inspect } from 'node:util';
 
+import { type CountersignError, toError } from './error.js';
 import type { CallOptions } from './host.js';
 import type { TokenFields } from './native.js';
 import type { Source } from './words.js';
@@ -29,6 +30,7 @@ export interface TokenSource {
 export class Token {
   readonly #accessToken: string;
   readonly #authorization: string;
+  readonly #headers: Readonly<Record<string, string>> | CountersignError;
   /** The token type as the vendor sent it, nearly always `Bearer`. */
   readonly tokenType: string;
   readonly #expiresAtMs: number | null;
@@ -43,6 +45,9 @@ export class Token {
   constructor(fields: TokenFields) {
     this.#accessToken = fields.accessToken;
     this.#authorization = fields.authorization;
+    this.#headers = fields.headersError
+      ? toError(fields.headersError)
+      : Object.freeze(fields.headers ?? { Authorization: fields.authorization });
     this.tokenType = fields.tokenType;
     this.#expiresAtMs = fields.expiresAtMs ?? null;
     this.scope = fields.scope ?? null;
@@ -62,6 +67,19 @@ export class Token {
    */
   get authorization(): string {
     return this.#authorization;
+  }
+
+  /**
+   * All headers that an API request needs to carry the token. They are secrets. That is
+   * `Authorization`, unless the vendor's profile names another header, or further headers beside it,
+   * such as a tenant's ID.
+   *
+   * Throws a `CountersignError` if a header needs a value that the token doesn't have. Its `hint` says
+   * what to do.
+   */
+  get headers(): Readonly<Record<string, string>> {
+    if (this.#headers instanceof Error) throw this.#headers;
+    return this.#headers;
   }
 
   /** When the token expires. null if the vendor doesn't say. */

@@ -2,7 +2,7 @@
 
 import type { Dispatcher } from 'undici';
 
-import { checkTarget, isReplayable } from './adapter.js';
+import { checkTarget, hasOtherHeaders, isReplayable } from './adapter.js';
 import type { Token, TokenSource } from './token.js';
 
 /** Options of {@link interceptor}. */
@@ -103,13 +103,20 @@ const ENDS = ['onComplete', 'onResponseEnd'];
 const FAILURES = ['onError', 'onResponseError'];
 
 function authorized(options: Options, token: Token): Options {
-  return { ...options, headers: headersWith(options.headers, token.authorization) };
+  const carried = { ...options, headers: headersWith(options.headers, token.headers) };
+  // An inner redirect interceptor only removes Authorization for another origin. An outer one calls
+  // this interceptor again.
+  return hasOtherHeaders(token) ? ({ ...carried, maxRedirections: 0 } as Options) : carried;
 }
 
-function headersWith(headers: Options['headers'], authorization: string): Record<string, string | string[]> {
+function headersWith(
+  headers: Options['headers'],
+  carrying: Readonly<Record<string, string>>,
+): Record<string, string | string[]> {
   const all: Record<string, string | string[]> = {};
+  const replaced = new Set(Object.keys(carrying).map((name) => name.toLowerCase()));
   const add = (name: string, value: string | string[] | undefined) => {
-    if (value !== undefined && name.toLowerCase() !== 'authorization') all[name] = value;
+    if (value !== undefined && !replaced.has(name.toLowerCase())) all[name] = value;
   };
   if (Array.isArray(headers)) {
     // Names and values by turns, or pairs of them.
@@ -121,8 +128,7 @@ function headersWith(headers: Options['headers'], authorization: string): Record
   } else {
     for (const [name, value] of Object.entries(headers ?? {})) add(name, value);
   }
-  all.authorization = authorization;
-  return all;
+  return { ...all, ...carrying };
 }
 
 function fail(handler: Handler, error: Error): void {

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { after, before, beforeEach, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 
 import axios from 'axios';
 import { Client, withToken } from 'countersign';
@@ -40,11 +41,24 @@ after(async () => {
 });
 beforeEach(async () => {
   await sandbox.reset();
-  await client?.close();
-  client = await Client.load('docusign-jwt', { path: sandbox.connections, settings: { store: 'memory' } });
+  await load();
   responses = [];
   arrived = [];
 });
+
+/** Builds the client, of a vendor that profiles/ describes if it is named. */
+async function load(provider) {
+  await client?.close();
+  const settings = provider ? { store: 'memory', provider, environment: null } : { store: 'memory' };
+  const name = provider ? 'salesforce-cc' : 'docusign-jwt';
+  client = await Client.load(name, { path: sandbox.connections, settings });
+}
+
+/** Returns the headers of the client's token, as a server gets them. */
+async function tokenHeaders() {
+  const { headers } = await client.token();
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}
 
 /** The adapters: each sends a call and returns the status of the response. */
 const adapters = {
@@ -76,17 +90,24 @@ async function undici({ url, method = 'GET', headers, body, stream }, ...compose
 }
 
 for (const adapter of Object.keys(adapters)) {
-  for (const { name, calls, responses: scripted, not_followed, ...followed } of shared.cases) {
-    const { sent, status } = (adapter === 'undici' && not_followed) || followed;
+  for (const { name, provider, calls, responses: scripted, not_followed, ...followed } of shared.cases) {
+    const follows = adapter !== 'undici' && (!provider || adapter === 'undici, following redirects');
+    const { sent, status } = (!follows && not_followed) || followed;
     test(`${adapter}: ${name}`, async () => {
-      const first = (await client.token()).authorization;
+      if (provider) await load(provider);
+      const first = await tokenHeaders();
       responses = [...scripted];
       const statuses = [];
       for (const call of calls) statuses.push(await send(adapter, call));
-      const second = (await client.token()).authorization;
-      const named = (token) => ({ undefined: 'none', [second]: 'second', [first]: 'first' })[token] ?? token;
+      const second = await tokenHeaders();
+      const named = (headers) => {
+        const carried = Object.fromEntries(Object.entries(headers).filter(([name]) => name in first));
+        if (Object.keys(carried).length === 0) return 'none';
+        if (isDeepStrictEqual(carried, first)) return 'first';
+        return isDeepStrictEqual(carried, second) ? 'second' : carried;
+      };
       assert.deepEqual(
-        arrived.map(({ token, ...rest }) => ({ ...rest, token: named(token) })),
+        arrived.map(({ headers, ...rest }) => ({ ...rest, token: named(headers) })),
         sent.map(({ to, path, token, body = '' }) => ({ to, path, body, token })),
       );
       assert.deepEqual(statuses, status);
@@ -107,7 +128,7 @@ for (const adapter of ['fetch', 'undici', 'axios']) {
     test(`${adapter}: a loopback address gets the token: ${url}`, async () => {
       assert.equal(await send(adapter, { url }), 200);
       assert.deepEqual(
-        arrived.map(({ token }) => token),
+        arrived.map(({ headers }) => headers.authorization),
         [(await client.token()).authorization],
       );
     });
@@ -127,7 +148,7 @@ test('undici: another origin gets no token', async () => {
   await (await request(`${servers.other.url}/a`, { dispatcher })).body.dump();
   await dispatcher.close();
   assert.deepEqual(
-    arrived.map(({ token }) => token),
+    arrived.map(({ headers }) => headers.authorization),
     [undefined],
   );
   assert.equal(client.counts().minted, 0);
@@ -157,7 +178,7 @@ function filled(text) {
 /** One of the servers. */
 function start(name) {
   return listen(({ url, headers, body }) => {
-    arrived.push({ to: name, path: url, body, token: headers.authorization });
+    arrived.push({ to: name, path: url, body, headers });
     const next = responses.findIndex(({ at }) => at === name);
     const [{ status, location }] = next < 0 ? [{ status: 200 }] : responses.splice(next, 1);
     return { status, location: location && filled(location) };

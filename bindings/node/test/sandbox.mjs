@@ -1,7 +1,7 @@
 // The sandbox of a test run.
 
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -24,6 +24,10 @@ export class Sandbox {
       lines.once('line', resolve);
       child.once('error', reject);
       child.once('exit', (code) => reject(new Error(`the sandbox ended with ${code}`)));
+    });
+    // The connections of this folder can use its profiles.
+    cpSync(join(process.env.COUNTERSIGN_SCENARIOS, 'profiles'), join(folder, 'profiles'), {
+      recursive: true,
     });
     return new Sandbox(child, ended, folder, JSON.parse(line));
   }

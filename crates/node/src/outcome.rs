@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::error::Error as _;
 
-use countersign_core::{Error, ErrorKind, Login, Token, Verdict, jose};
+use countersign_core::{Error, ErrorKind, Login, Secret, Token, Verdict, jose};
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 
@@ -122,6 +122,10 @@ pub struct TokenFields {
     pub source: String,
     /// The vendor's members.
     pub extra: HashMap<String, String>,
+    /// The headers that carry it; none if `Authorization` is the only one, or they can't be made.
+    pub headers: Option<HashMap<String, String>>,
+    /// Why the headers can't be made.
+    pub headers_error: Option<ErrorFields>,
 }
 
 /// The members of a started login.
@@ -189,6 +193,14 @@ impl ErrorFields {
 impl From<&Token> for TokenFields {
     fn from(token: &Token) -> Self {
         let extra = token.extra().iter();
+        let (headers, headers_error) = match token.headers() {
+            Ok(headers) if matches!(headers[..], [("Authorization", _)]) => (None, None),
+            Ok(headers) => {
+                let owned = |(name, value): (&str, Secret)| (name.into(), value.expose().into());
+                (Some(headers.into_iter().map(owned).collect()), None)
+            }
+            Err(error) => (None, Some(ErrorFields::new(error.kind().as_str(), &error))),
+        };
         Self {
             access_token: token.expose().into(),
             authorization: token.authorization().expose().into(),
@@ -197,6 +209,8 @@ impl From<&Token> for TokenFields {
             scope: token.scope().map(str::to_owned),
             source: token.source().as_str().into(),
             extra: extra.map(|(k, v)| (k.clone(), v.clone())).collect(),
+            headers,
+            headers_error,
         }
     }
 }

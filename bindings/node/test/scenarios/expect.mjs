@@ -49,6 +49,23 @@ const TOKEN = {
     assert.ok(Math.abs(left - value) <= 30, `it expires in ${left} s, not in about ${value}`);
   },
   extra: (token, value) => checkExtra(token.extra, value),
+  headers: ({ headers, accessToken }, expected) => {
+    assert.deepEqual(Object.keys(headers).sort(), Object.keys(expected).sort(), 'headers');
+    for (const [name, value] of Object.entries(expected)) {
+      if (value === '*') assert.ok(headers[name], name);
+      else assert.ok(headers[name] === value.replace('{token}', accessToken), name);
+    }
+  },
+  headers_error: (token, expected) => {
+    let thrown;
+    try {
+      token.headers;
+    } catch (error) {
+      thrown = error;
+    }
+    assert.ok(thrown, 'the headers are not an error');
+    checkError(thrown, expected);
+  },
 };
 
 /** Checks that each name has its value. `*` means any non-empty value. */
