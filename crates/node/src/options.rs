@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use countersign::{Configuration, Observed};
-use countersign_core::{Client, Error, Registry, Settings, Signer};
+use countersign_core::{Client, Error, Provider, Registry, Settings, Signer};
 use napi_derive::napi;
 
 use crate::callback::{Callback, Level, Log, LogFields, SignerFields, signer};
@@ -67,7 +67,10 @@ pub(crate) fn client(
     registry: &Registry,
     clock: Option<Arc<AdvancedClock>>,
 ) -> Result<Client, Failure> {
-    let (name, settings) = settings(options)?;
+    let (name, settings, own) = settings(options)?;
+    // A provider of the program takes precedence.
+    let mut own = own.into_iter().filter(|own| !registry.has(own.id()));
+    let registry = &own.try_fold(registry.clone(), Registry::with)?;
     let settings = countersign::resolve(&name, settings)?;
     let log = callbacks.log;
     let signer = callbacks.signer.transpose()?;
@@ -101,9 +104,13 @@ pub(crate) fn client(
     Ok(builder.build()?)
 }
 
-/// Returns the connection's name and settings: the file's, changed by the program's.
-fn settings(options: &ClientFields) -> Result<(String, Settings), Failure> {
+/// The connection's name and settings, and the providers that its file describes.
+type Described = (String, Settings, Vec<Arc<dyn Provider>>);
+
+/// Returns the file's description, changed by the program's settings.
+fn settings(options: &ClientFields) -> Result<Described, Failure> {
     let mut settings = Settings::default();
+    let mut own = Vec::new();
     let mut name = String::new();
     if let Some(connection) = &options.connection {
         let configuration = match &options.path {
@@ -111,6 +118,7 @@ fn settings(options: &ClientFields) -> Result<(String, Settings), Failure> {
             None => Configuration::find(),
         }?;
         settings = configuration.settings(connection)?;
+        own = configuration.providers()?;
         name.clone_from(connection);
     }
     if let Some(given) = &options.name {
@@ -129,5 +137,5 @@ fn settings(options: &ClientFields) -> Result<(String, Settings), Failure> {
             settings.set(name, value)?;
         }
     }
-    Ok((name, settings))
+    Ok((name, settings, own))
 }
