@@ -77,7 +77,7 @@ const PUBLIC: &[Public] = &[
     },
     Public {
         short: "source",
-        class: "TokenSource",
+        class: "Source",
         visible: "public ",
         more: "",
         unknown: Unknown::Described(

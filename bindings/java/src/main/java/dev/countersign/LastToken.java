@@ -31,7 +31,7 @@ final class LastToken {
             abi.csign_token_free(token);
             throw failure;
         }
-        if (made.source() == TokenSource.CACHE) {
+        if (made.source() == Source.CACHE) {
             free(seen.getAndSet(new Seen(token, made)));
         } else {
             abi.csign_token_free(token);

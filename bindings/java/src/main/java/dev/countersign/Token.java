@@ -14,7 +14,7 @@ public final class Token {
     private final String type;
     private final String scope;
     private final long expiresAt;
-    private final TokenSource source;
+    private final Source source;
     private final Map<String, String> extra;
 
     private Token(
@@ -23,7 +23,7 @@ public final class Token {
             String type,
             String scope,
             long expiresAt,
-            TokenSource source,
+            Source source,
             Map<String, String> extra) {
         this.accessToken = accessToken;
         this.authorization = authorization;
@@ -38,7 +38,7 @@ public final class Token {
      * Returns a bearer token that was obtained elsewhere, for a fake {@link TokenProvider}.
      *
      * @param accessToken the access token
-     * @return the token, with {@link TokenSource#UNKNOWN}
+     * @return the token, with {@link Source#UNKNOWN}
      */
     public static Token of(String accessToken) {
         return of(accessToken, -1);
@@ -58,7 +58,7 @@ public final class Token {
     private static Token of(String accessToken, long expiresAt) {
         Objects.requireNonNull(accessToken, "accessToken");
         return new Token(
-                accessToken, "Bearer " + accessToken, "Bearer", null, expiresAt, TokenSource.UNKNOWN, Map.of());
+                accessToken, "Bearer " + accessToken, "Bearer", null, expiresAt, Source.UNKNOWN, Map.of());
     }
 
     /** Copies a native token without taking ownership. */
@@ -71,7 +71,7 @@ public final class Token {
                     frame.borrowed(abi.csign_token_type(token, length), length),
                     frame.borrowed(abi.csign_token_scope(token, length), length),
                     abi.csign_token_expires_at(token),
-                    TokenSource.of(abi.csign_token_source(token)),
+                    Source.of(abi.csign_token_source(token)),
                     Json.texts(frame.borrowed(abi.csign_token_extra_json(token, length), length)));
         }
     }
@@ -127,7 +127,7 @@ public final class Token {
      *
      * @return the source
      */
-    public TokenSource source() {
+    public Source source() {
         return source;
     }
 

@@ -80,7 +80,7 @@ class CallbackTest {
         CountersignException rejected = assertThrows(FixConfigurationException.class, builder::build);
         assertEquals("private_key", rejected.setting().orElseThrow());
         try (Client client = builder.unset("private_key").unset("private_key").build()) {
-            assertEquals(TokenSource.MINTED, client.token().source());
+            assertEquals(Source.MINTED, client.token().source());
         }
         // Settings apply in order.
         builder.setting("private_key_env", "NO_SUCH_VARIABLE");
@@ -110,7 +110,7 @@ class CallbackTest {
                     throw new IllegalStateException("the disk is full");
                 }))
                 .build()) {
-            assertEquals(TokenSource.MINTED, client.token().source());
+            assertEquals(Source.MINTED, client.token().source());
             assertFalse(reported.isEmpty());
         }
     }
@@ -121,7 +121,7 @@ class CallbackTest {
             throw new IllegalStateException("no battery");
         };
         try (Client client = sandbox.builder("docusign-jwt").clock(broken).build()) {
-            assertEquals(TokenSource.MINTED, client.token().source());
+            assertEquals(Source.MINTED, client.token().source());
             assertFalse(reported.isEmpty());
         }
     }
@@ -147,7 +147,7 @@ class CallbackTest {
                 .onChange((change, token) -> self.get().close())
                 .build();
         self.set(client);
-        assertEquals(TokenSource.MINTED, client.token().source());
+        assertEquals(Source.MINTED, client.token().source());
         assertThrows(ClosedException.class, client::token);
     }
 

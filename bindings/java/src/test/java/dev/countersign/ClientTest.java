@@ -53,8 +53,8 @@ class ClientTest {
         try (Client client = sandbox.builder("docusign-jwt").build()) {
             Token minted = client.token();
             Token first = client.token();
-            assertEquals(TokenSource.MINTED, minted.source());
-            assertEquals(TokenSource.CACHE, first.source());
+            assertEquals(Source.MINTED, minted.source());
+            assertEquals(Source.CACHE, first.source());
             assertSame(first, client.token());
             assertEquals(first.accessToken(), client.accessToken());
             assertSame(first, client.tokenAsync().join());
@@ -75,11 +75,11 @@ class ClientTest {
             Runnable completion = tasks.take();
             assertFalse(minted.isDone());
             completion.run();
-            assertEquals(TokenSource.MINTED, minted.join().source());
+            assertEquals(Source.MINTED, minted.join().source());
             CompletableFuture<Token> first = client.tokenAsync(TokenRequest.create().minValid(Duration.ofMinutes(1)));
             CompletableFuture<Token> second = client.tokenAsync();
             assertTrue(tasks.isEmpty());
-            assertEquals(TokenSource.CACHE, first.join().source());
+            assertEquals(Source.CACHE, first.join().source());
             assertSame(first.join(), second.join());
             assertEquals(2, client.counts().hits());
         }

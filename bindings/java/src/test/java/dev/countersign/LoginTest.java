@@ -38,7 +38,7 @@ class LoginTest {
             assertFalse(login.toString().contains("http"));
             String callback = sandbox.decideLogin(login.url(), "allow");
             String query = callback.substring(callback.indexOf('?') + 1);
-            assertEquals(TokenSource.MINTED, client.completeLogin(restored, query).source());
+            assertEquals(Source.MINTED, client.completeLogin(restored, query).source());
         }
     }
 
@@ -54,7 +54,7 @@ class LoginTest {
         long before = Callbacks.latest();
         try (Client client = Client.of(settings)) {
             Token token = client.login(Duration.ofSeconds(60), url -> CompletableFuture.runAsync(() -> browse(url)));
-            assertEquals(TokenSource.MINTED, token.source());
+            assertEquals(Source.MINTED, token.source());
             assertEquals(token.accessToken(), client.token().accessToken());
         }
         assertEquals(0, Callbacks.keptAfter(before));
@@ -112,17 +112,17 @@ class LoginTest {
         try (Client client = Client.of(sandbox.settings("docusign-code"));
                 Login login = client.startLogin()) {
             String callback = sandbox.decideLogin(login.url(), "allow");
-            assertEquals(TokenSource.MINTED, client.completeLoginAsync(login, callback).join().source());
+            assertEquals(Source.MINTED, client.completeLoginAsync(login, callback).join().source());
             assertEquals(client.identity(), client.identityAsync().join());
             assertEquals(client.events(), client.eventsAsync().join());
             client.checkSavedAsync().join();
             client.invalidateAsync(client.accessToken()).join();
-            assertEquals(TokenSource.REFRESHED, client.refreshAsync().join().source());
+            assertEquals(Source.REFRESHED, client.refreshAsync().join().source());
             assertTrue(client.forgetAsync().join().reason().isEmpty());
             Token token = client.loginAsync(
                             Duration.ofSeconds(60), url -> CompletableFuture.runAsync(() -> browse(url)))
                     .join();
-            assertEquals(TokenSource.MINTED, token.source());
+            assertEquals(Source.MINTED, token.source());
         }
     }
 
@@ -142,7 +142,7 @@ class LoginTest {
             assertEquals(
                     Revocation.Outcome.NOTHING_HELD,
                     client.forceForgetAsync().join().outcome());
-            assertEquals(TokenSource.MINTED, client.token().source());
+            assertEquals(Source.MINTED, client.token().source());
         }
     }
 

@@ -13,7 +13,7 @@ class NumbersTest {
     void unknownNumbersAreIgnored() {
         assertEquals(Status.UNKNOWN, Status.of(LATER));
         assertEquals(Verdict.UNEXPECTED, Verdict.of(LATER));
-        assertEquals(TokenSource.UNKNOWN, TokenSource.of(LATER));
+        assertEquals(Source.UNKNOWN, Source.of(LATER));
         assertEquals(TokenChange.UNKNOWN, TokenChange.of(LATER));
         assertEquals(LogLevel.DEBUG, LogLevel.of(LATER));
         assertEquals(Revocation.Outcome.UNKNOWN, Revocation.Outcome.of(LATER));

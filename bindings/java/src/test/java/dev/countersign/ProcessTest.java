@@ -37,8 +37,8 @@ class ProcessTest {
             try {
                 assertFalse(refresh.isDone(), "the refresh ended before the program was started");
                 assertEquals(before, during);
-                assertEquals(TokenSource.MINTED, refresh.join().source());
-                assertEquals(TokenSource.MINTED, client.refresh().source());
+                assertEquals(Source.MINTED, refresh.join().source());
+                assertEquals(Source.MINTED, client.refresh().source());
             } finally {
                 idle.getOutputStream().close();
                 idle.waitFor();

@@ -63,7 +63,7 @@ class RegistryTest {
         Registry registry = new Registry();
         try (Client client = sandbox.builder("boldsign-cc").registry(registry).build()) {
             registry.close();
-            assertEquals(TokenSource.MINTED, client.token().source());
+            assertEquals(Source.MINTED, client.token().source());
         }
         ClientBuilder late = sandbox.builder("boldsign-cc").registry(registry);
         assertThrows(ClosedException.class, late::build);

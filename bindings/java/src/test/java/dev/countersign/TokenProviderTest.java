@@ -43,7 +43,7 @@ class TokenProviderTest {
         provider.invalidate(token);
         assertSame(token, provider.token());
         assertEquals(Optional.of(Instant.ofEpochSecond(1_800_000_000)), token.expiresAt());
-        assertEquals(TokenSource.UNKNOWN, token.source());
+        assertEquals(Source.UNKNOWN, token.source());
         assertFalse(token.toString().contains("t0ken"));
     }
 

@@ -2,7 +2,7 @@
 package dev.countersign;
 
 /** Where a token came from. */
-public enum TokenSource {
+public enum Source {
     /** A new token, by assertion, client credentials or a login. */
     MINTED(1),
 
@@ -23,13 +23,13 @@ public enum TokenSource {
 
     private final int number;
 
-    TokenSource(int number) {
+    Source(int number) {
         this.number = number;
     }
 
     /** Returns the value for a number; {@link #UNKNOWN} for an unknown number. */
-    static TokenSource of(int number) {
-        for (TokenSource value : values()) {
+    static Source of(int number) {
+        for (Source value : values()) {
             if (value.number == number) {
                 return value;
             }
