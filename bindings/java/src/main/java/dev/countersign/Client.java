@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 
 /**
@@ -39,16 +40,22 @@ public final class Client implements TokenProvider, AutoCloseable {
     private final LastToken last;
     private final LastText lastText = new LastText();
     private final Waiting waiting;
+    /** Whether {@link #close} waits for requests in flight, so that the last call to leave need not. */
+    private final AtomicBoolean drained = new AtomicBoolean();
 
     Client(Abi abi, long client, Waiting waiting) {
         LastToken last = new LastToken(abi);
         this.abi = abi;
         this.last = last;
         this.waiting = waiting;
+        // The handle must not refer to this object.
+        AtomicBoolean drained = this.drained;
         this.handle = new Handle("client", client, address -> {
             last.forget();
             // Wait for requests that have no caller any more, so that their results are stored.
-            abi.csign_client_drain(address, DRAIN.toMillis(), 0);
+            if (!drained.get()) {
+                abi.csign_client_drain(address, DRAIN.toMillis(), 0);
+            }
             abi.csign_client_free(address);
             Ending.freed(address);
         });
@@ -614,6 +621,10 @@ public final class Client implements TokenProvider, AutoCloseable {
      */
     @Override
     public void close() {
+        close(DRAIN);
+    }
+
+    void close(Duration timeout) {
         long client;
         try {
             client = handle.enter();
@@ -621,8 +632,9 @@ public final class Client implements TokenProvider, AutoCloseable {
             return;
         }
         try (Frame frame = Frame.open(abi)) {
+            drained.set(true);
             handle.close();
-            int status = abi.csign_client_drain(client, DRAIN.toMillis(), frame.error());
+            int status = abi.csign_client_drain(client, timeout.toMillis(), frame.error());
             switch (Status.of(status)) {
                 // A request that is still in flight, or a close in one of the client's own callbacks.
                 case BUSY, REENTERED, FORKED -> frame.forgetError();

@@ -66,6 +66,19 @@ class ClosingTest {
     }
 
     @Test
+    void closeGivesUpOnce() throws Exception {
+        Client client = open(settings());
+        CompletableFuture<Token> asked = client.tokenAsync();
+        awaitRequest();
+        // Nobody waits for the request any more, so that closing frees the client.
+        asked.cancel(false);
+        long begun = System.nanoTime();
+        client.close(Duration.ofMillis(PREMATURE_MS));
+        Duration took = Duration.ofNanos(System.nanoTime() - begun);
+        assertTrue(took.compareTo(Client.DRAIN.dividedBy(2)) < 0, () -> "it waited again, " + took + " in all");
+    }
+
+    @Test
     void closeThrowsIfANewTokenIsNotStored() throws Exception {
         Map<String, String> settings = settings();
         settings.put("grant", "client-credentials");
