@@ -79,16 +79,17 @@ public final class Registry implements AutoCloseable {
     }
 
     /**
-     * Sets the logger for messages of plugins that are loaded after this call. Without it, the
-     * messages are discarded. A loaded plugin keeps the logger until the process ends. This call
-     * reads the logger's level once.
+     * Sets the logger for messages of plugins that are loaded after this call. Without it, and with
+     * a logger that logs nothing, the messages are discarded. A loaded plugin keeps the logger until
+     * the process ends. This call reads the logger's level once.
      *
      * @param logger the logger
      */
     public synchronized void setLogger(System.Logger logger) {
         LogLevel most = Logging.most(Objects.requireNonNull(logger, "logger"));
         if (most == null) {
-            return;
+            // It replaces an earlier logger, and discards what it gets.
+            most = LogLevel.ERROR;
         }
         long registry = handle.enter();
         try (Frame frame = Frame.open(abi)) {

@@ -44,16 +44,31 @@ class RegistryTest {
         List<String> lines = new CopyOnWriteArrayList<>();
         try (Registry registry = new Registry()) {
             registry.setLogger(new TestLogger(System.Logger.Level.TRACE, (level, line) -> lines.add(line)));
-            registry.loadPlugin(Path.of(System.getenv("COUNTERSIGN_PLUGINS"), "v1_0.so"));
-            Map<String, String> settings = Map.of(
-                    "provider", "frozen",
-                    "grant", "client-credentials",
-                    "client_id", "app",
-                    "client_secret", "s3cret",
-                    "store", "memory");
-            Client.builder().registry(registry).settings(settings).build().close();
+            useAPlugin(registry);
         }
         assertTrue(lines.stream().anyMatch(line -> line.contains("looks at a connection")), lines.toString());
+    }
+
+    @Test
+    void aLoggerThatLogsNothingReplacesAnEarlierOne() {
+        List<String> lines = new CopyOnWriteArrayList<>();
+        try (Registry registry = new Registry()) {
+            registry.setLogger(new TestLogger(System.Logger.Level.TRACE, (level, line) -> lines.add(line)));
+            registry.setLogger(new TestLogger(System.Logger.Level.OFF, (level, line) -> {}));
+            useAPlugin(registry);
+        }
+        assertEquals(List.of(), lines);
+    }
+
+    private static void useAPlugin(Registry registry) {
+        registry.loadPlugin(Path.of(System.getenv("COUNTERSIGN_PLUGINS"), "v1_0.so"));
+        Map<String, String> settings = Map.of(
+                "provider", "frozen",
+                "grant", "client-credentials",
+                "client_id", "app",
+                "client_secret", "s3cret",
+                "store", "memory");
+        Client.builder().registry(registry).settings(settings).build().close();
     }
 
     @Test
