@@ -174,8 +174,9 @@ public final class AuthorizedHttpClient extends HttpClient {
     }
 
     private static HttpRequest authorized(HttpRequest request, Token token) {
-        return HttpRequest.newBuilder(request, (name, value) -> true)
-                .setHeader("Authorization", token.authorization())
+        HttpRequest.Builder authorized = HttpRequest.newBuilder(request, (name, value) -> true);
+        token.headers().forEach(authorized::setHeader);
+        return authorized
                 .build();
     }
 

@@ -1,6 +1,8 @@
 package dev.countersign;
 
 import java.time.Instant;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -16,6 +18,7 @@ public final class Token {
     private final long expiresAt;
     private final Source source;
     private final Map<String, String> extra;
+    private final Headers headers;
 
     private Token(
             String accessToken,
@@ -24,7 +27,8 @@ public final class Token {
             String scope,
             long expiresAt,
             Source source,
-            Map<String, String> extra) {
+            Map<String, String> extra,
+            Headers headers) {
         this.accessToken = accessToken;
         this.authorization = authorization;
         this.type = type;
@@ -32,6 +36,7 @@ public final class Token {
         this.expiresAt = expiresAt;
         this.source = source;
         this.extra = extra;
+        this.headers = headers;
     }
 
     /**
@@ -57,8 +62,10 @@ public final class Token {
 
     private static Token of(String accessToken, long expiresAt) {
         Objects.requireNonNull(accessToken, "accessToken");
+        String authorization = "Bearer " + accessToken;
+        Headers headers = new Headers(Map.of("Authorization", authorization), null);
         return new Token(
-                accessToken, "Bearer " + accessToken, "Bearer", null, expiresAt, Source.UNKNOWN, Map.of());
+                accessToken, authorization, "Bearer", null, expiresAt, Source.UNKNOWN, Map.of(), headers);
     }
 
     /** Copies a native token without taking ownership. */
@@ -72,7 +79,8 @@ public final class Token {
                     frame.borrowed(abi.csign_token_scope(token, length), length),
                     abi.csign_token_expires_at(token),
                     Source.of(abi.csign_token_source(token)),
-                    Json.texts(frame.borrowed(abi.csign_token_extra_json(token, length), length)));
+                    Json.texts(frame.borrowed(abi.csign_token_extra_json(token, length), length)),
+                    Headers.read(abi, frame, token));
         }
     }
 
@@ -102,6 +110,22 @@ public final class Token {
      */
     public String tokenType() {
         return type;
+    }
+
+    /**
+     * Returns all headers that an API request needs to carry the token: names and values. They are
+     * secrets. That is {@code Authorization}, unless the vendor's profile names another header, or
+     * further headers beside it, such as a tenant's ID.
+     *
+     * @return an immutable map
+     * @throws CountersignException if a header needs a value that the token doesn't have; the hint
+     *     says what to do
+     */
+    public Map<String, String> headers() {
+        if (headers.failure != null) {
+            throw headers.failure;
+        }
+        return headers.values;
     }
 
     /**
@@ -146,5 +170,26 @@ public final class Token {
         return "Token[tokenType=" + type + ", expiresAt="
                 + expiresAt().map(Instant::toString).orElse("unknown") + ", scope=" + scope + ", source=" + source
                 + ", extra=" + extra.keySet() + "]";
+    }
+
+    /** The headers, or why there are none. */
+    private record Headers(Map<String, String> values, RuntimeException failure) {
+        static Headers read(Abi abi, Frame frame, long token) {
+            long count = frame.slot();
+            int status = abi.csign_token_header_count(token, count, frame.error());
+            if (status != 0) {
+                RuntimeException failure = frame.failure(status);
+                abi.writeLong(frame.error(), 0);
+                return new Headers(null, failure);
+            }
+            long length = frame.slot();
+            Map<String, String> values = new LinkedHashMap<>();
+            for (long i = 0; i < frame.longAt(count); i++) {
+                values.put(
+                        frame.borrowed(abi.csign_token_header_name(token, i, length), length),
+                        frame.borrowed(abi.csign_token_header_value(token, i, length), length));
+            }
+            return new Headers(Collections.unmodifiableMap(values), null);
+        }
     }
 }

@@ -7,7 +7,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 
@@ -40,6 +42,16 @@ class AdapterTest {
         client = sandbox.builder("docusign-jwt").setting("store", "memory").build();
     }
 
+    /** Replaces the client by one of a vendor that profiles/ describes. */
+    private void use(String provider) {
+        client.close();
+        client = sandbox.builder("salesforce-cc")
+                .setting("store", "memory")
+                .setting("provider", provider)
+                .unset("environment")
+                .build();
+    }
+
     @AfterEach
     void stop() {
         client.close();
@@ -67,8 +79,11 @@ class AdapterTest {
     @MethodSource("cases")
     void sharedCases(Named named) throws Exception {
         JsonObject given = named.rules();
+        if (given.has("provider")) {
+            use(text(given, "provider"));
+        }
         Adapters.Sender sender = named.adapter().with(client);
-        String first = client.token().authorization();
+        Map<String, String> first = client.token().headers();
         for (JsonElement element : given.getAsJsonArray("responses")) {
             JsonObject response = element.getAsJsonObject();
             ApiServer server = servers.get(response.get("at").getAsString());
@@ -85,14 +100,14 @@ class AdapterTest {
         JsonObject expected =
                 given.has("not_followed") && !named.adapter().follows ? given.getAsJsonObject("not_followed") : given;
         assertEquals(expected.getAsJsonArray("status"), statuses);
-        Map<String, String> tokens =
-                Map.of("first", first, "second", client.token().authorization(), "none", "none");
+        Map<String, Map<String, String>> tokens =
+                Map.of("first", first, "second", client.token().headers(), "none", Map.of());
         List<String> sent = StreamSupport.stream(expected.getAsJsonArray("sent").spliterator(), false)
                 .map(JsonElement::getAsJsonObject)
                 .map(call -> text(call, "to") + " " + text(call, "path") + " " + text(call, "body") + " "
                         + tokens.get(text(call, "token")))
                 .toList();
-        assertEquals(sent, received());
+        assertEquals(sent, received(first.keySet()));
     }
 
     @ParameterizedTest
@@ -146,20 +161,25 @@ class AdapterTest {
                 call.has("authorization") ? text(call, "authorization") : null);
     }
 
-    /** Returns what both servers received, in order. */
-    private List<String> received() {
+    /** Returns what both servers received, with these headers, in order. */
+    private List<String> received(Set<String> names) {
         record Received(long number, String shown) {}
         return servers.entrySet().stream()
                 .flatMap(server -> server.getValue().calls().stream()
                         .map(call -> new Received(
                                 call.number(),
-                                server.getKey() + " " + call.path() + " " + call.body() + " "
-                                        + (call.authorization() == null
-                                                ? "none"
-                                                : String.join(",", call.authorization())))))
+                                server.getKey() + " " + call.path() + " " + call.body() + " " + carried(call, names))))
                 .sorted(Comparator.comparingLong(Received::number))
                 .map(Received::shown)
                 .toList();
+    }
+
+    private static Map<String, String> carried(ApiServer.Call call, Set<String> names) {
+        Map<String, String> carried = new LinkedHashMap<>();
+        names.stream()
+                .filter(call.headers()::containsKey)
+                .forEach(name -> carried.put(name, String.join(",", call.headers().get(name))));
+        return carried;
     }
 
     private static String text(JsonObject object, String name) {

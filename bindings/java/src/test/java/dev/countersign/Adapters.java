@@ -44,7 +44,7 @@ enum Adapters {
         return request -> joined(http.sendAsync(jdk(request), BodyHandlers.ofString())).statusCode();
     }),
     OKHTTP(true, true, tokens -> {
-        OkHttpClient http = new OkHttpClient.Builder().addInterceptor(new TokenInterceptor(tokens)).build();
+        OkHttpClient http = TokenInterceptor.addTo(new OkHttpClient.Builder(), tokens).build();
         return request -> {
             try (Response response = http.newCall(okhttp(request)).execute()) {
                 return response.code();
@@ -52,7 +52,7 @@ enum Adapters {
         };
     }),
     OKHTTP_ASYNC(true, true, tokens -> {
-        OkHttpClient http = new OkHttpClient.Builder().addInterceptor(new TokenInterceptor(tokens)).build();
+        OkHttpClient http = TokenInterceptor.addTo(new OkHttpClient.Builder(), tokens).build();
         return request -> joined(enqueued(http.newCall(okhttp(request))));
     }),
     REST_CLIENT(false, false, tokens -> {

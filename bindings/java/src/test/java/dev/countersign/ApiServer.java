@@ -14,6 +14,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicLong;
 
+import com.sun.net.httpserver.Headers;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 
@@ -77,7 +78,7 @@ final class ApiServer implements AutoCloseable {
         String body = new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8);
         calls.add(new Call(
                 NUMBERS.incrementAndGet(),
-                exchange.getRequestURI().getPath(), exchange.getRequestHeaders().get("Authorization"), body));
+                exchange.getRequestURI().getPath(), exchange.getRequestHeaders(), body));
         Scripted response = responses.isEmpty() ? new Scripted(200, null, null, null) : responses.remove();
         if (response.after != null) {
             await(response.after);
@@ -116,7 +117,11 @@ final class ApiServer implements AutoCloseable {
     }
 
     /** A received request, numbered among all servers. */
-    record Call(long number, String path, List<String> authorization, String body) {}
+    record Call(long number, String path, Headers headers, String body) {
+        List<String> authorization() {
+            return headers.get("Authorization");
+        }
+    }
 
     private record Scripted(int status, String location, CountDownLatch after, String json) {}
 }

@@ -53,7 +53,8 @@ final class Expectation {
 
     void token(JsonObject object, Token token) {
         Members expect = Members.of(
-                object, "source", "same_as", "different_from", "token_type", "scope", "expires_in_about_s", "extra");
+                object, "source", "same_as", "different_from", "token_type", "scope", "expires_in_about_s", "extra",
+                "headers", "headers_error");
         for (String name : object.keySet()) {
             switch (name) {
                 case "source" -> assertEquals(expect.text(name), word(token.source()), name);
@@ -64,6 +65,9 @@ final class Expectation {
                 case "token_type" -> assertEquals(expect.text(name), token.tokenType(), name);
                 case "scope" -> assertEquals(Optional.of(expect.text(name)), token.scope(), name);
                 case "expires_in_about_s" -> expiresIn(expect.element(name), token);
+                case "headers" -> headers(expect.object(name), token);
+                case "headers_error" -> error(
+                        expect.object(name), assertThrows(CountersignException.class, token::headers));
                 default -> extra(expect.object(name), token.extra());
             }
         }
@@ -168,6 +172,16 @@ final class Expectation {
             } else {
                 assertEquals(expected, found.get(name), name);
             }
+        }
+    }
+
+    /** Checks that the token has these headers and no others. <code>{token}</code> is the access token. */
+    private void headers(JsonObject expect, Token token) {
+        assertEquals(expect.keySet(), token.headers().keySet());
+        for (String name : expect.keySet()) {
+            String expected = expect.get(name).getAsString().replace("{token}", token.accessToken());
+            String found = token.headers().get(name);
+            assertTrue(expected.equals("*") ? !found.isEmpty() : expected.equals(found), name);
         }
     }
 

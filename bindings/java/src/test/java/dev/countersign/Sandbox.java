@@ -141,7 +141,18 @@ final class Sandbox {
         }
         dev.countersign.testing.Sandbox process = dev.countersign.testing.Sandbox.start();
         Runtime.getRuntime().addShutdownHook(new Thread(process::close));
+        addProfiles(process.connections().resolveSibling("profiles"));
         return new Sandbox(process);
+    }
+
+    /** Copies the profiles of the scenarios, which the connections beside them can use. */
+    private static void addProfiles(Path to) throws IOException {
+        Files.createDirectory(to);
+        try (Stream<Path> profiles = Files.list(Path.of(System.getenv("COUNTERSIGN_SCENARIOS"), "profiles"))) {
+            for (Path profile : profiles.toList()) {
+                Files.copy(profile, to.resolve(profile.getFileName()));
+            }
+        }
     }
 
     private static SSLContext trusting(Path ca) throws IOException, GeneralSecurityException {

@@ -71,7 +71,7 @@ public final class TokenFilter implements ExchangeFilterFunction {
 
     private static ClientRequest authorized(ClientRequest request, Token token, SentBody body) {
         return ClientRequest.from(request)
-                .headers(headers -> headers.set("Authorization", token.authorization()))
+                .headers(headers -> token.headers().forEach(headers::set))
                 .body(body)
                 .build();
     }

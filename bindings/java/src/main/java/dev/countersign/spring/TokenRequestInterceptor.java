@@ -49,7 +49,7 @@ public final class TokenRequestInterceptor implements ClientHttpRequestIntercept
             throws IOException {
         Targets.check(request.getURI());
         Token token = tokens.token();
-        request.getHeaders().set("Authorization", token.authorization());
+        token.headers().forEach(request.getHeaders()::set);
         ClientHttpResponse response = execution.execute(request, body);
         Token other;
         try {
@@ -66,7 +66,7 @@ public final class TokenRequestInterceptor implements ClientHttpRequestIntercept
             return response;
         }
         response.close();
-        request.getHeaders().set("Authorization", other.authorization());
+        other.headers().forEach(request.getHeaders()::set);
         return execution.execute(request, body);
     }
 }
