@@ -189,6 +189,15 @@ def follow_the_rules(send: Send, client: countersign.Client, case: Call) -> None
     assert statuses == case["status"]
 
 
+def test_httpx_sends_no_other_headers_unless_it_is_attached(connections: Path) -> None:
+    with (
+        client_of("carrier", connections) as client,
+        httpx.Client(auth=countersign.httpx.Auth(client)) as http,
+        pytest.raises(countersign.UsageError, match="other headers than Authorization"),
+    ):
+        http.get("https://api.example.com/")
+
+
 @pytest.mark.parametrize("url", SHARED["clear_text"]["rejected"])
 def test_no_token_is_sent_in_clear_text(send: Send, client: countersign.Client, url: str) -> None:
     with pytest.raises(countersign.UsageError, match="is not sent to") as raised:
