@@ -28,6 +28,8 @@ struct ClearText {
 #[derive(Deserialize)]
 struct Case {
     name: String,
+    /// A provider whose tokens have other headers.
+    provider: Option<String>,
     calls: Vec<Call>,
     responses: Vec<servers::Response>,
     #[serde(flatten)]
@@ -73,6 +75,19 @@ fn test_client() -> TestClient {
     testing::client(responses)
 }
 
+/// Returns what a case names the token that a request arrived with.
+fn named(arrived: &servers::Arrived, has_own_headers: bool) -> String {
+    if !has_own_headers {
+        return token_of(arrived.authorization.as_deref()).to_owned();
+    }
+    let own = |name: &str| arrived.own.iter().find(|(own, _)| own == name);
+    match (own("x-acme-token"), own("x-acme-tenant")) {
+        (None, None) => "none".to_owned(),
+        (Some((_, token)), Some(_)) => token_of(Some(&format!("Bearer {token}"))).to_owned(),
+        _ => "a part of one".to_owned(),
+    }
+}
+
 /// Returns what a case names the token in this header.
 fn token_of(authorization: Option<&str>) -> &str {
     match authorization {
@@ -103,14 +118,14 @@ fn run_case(case: &Case, sender: &dyn Sender, client: &Client) {
     let arrived: Vec<_> = arrived
         .iter()
         .map(|it| {
-            let token = token_of(it.authorization.as_deref());
+            let token = named(it, case.provider.is_some());
             (it.at, it.path.as_str(), token, it.body.as_str())
         })
         .collect();
     let sent: Vec<_> = expected
         .sent
         .iter()
-        .map(|it| (&*it.to, &*it.path, &*it.token, &*it.body))
+        .map(|it| (&*it.to, &*it.path, it.token.clone(), &*it.body))
         .collect();
     assert_eq!(arrived, sent, "{}: {name}", sender.name());
     assert_eq!(statuses, expected.status, "{}: {name}", sender.name());
@@ -122,7 +137,11 @@ fn adapters_follow_the_shared_rules() {
     assert!(!shared.cases.is_empty());
     for sender in senders::all() {
         for case in &shared.cases {
-            run_case(case, sender.as_ref(), &test_client().client);
+            let client = match case.provider {
+                None => test_client().client,
+                Some(_) => client_of(HEADERS, "42"),
+            };
+            run_case(case, sender.as_ref(), &client);
         }
     }
 }
@@ -172,14 +191,9 @@ fn a_loopback_address_gets_the_token() {
 
 #[test]
 fn a_profile_names_the_headers_that_carry_the_token() {
-    let rules = r#"
-        [use]
-        header = "X-Acme-Token"
-        headers = { X-Acme-Tenant = "{extra.tenant}" }
-    "#;
     for tenant in ["42", "42\r\nx-forged: 1"] {
         for sender in senders::all() {
-            let client = client_of(rules, tenant);
+            let client = client_of(HEADERS, tenant);
             let servers = Servers::start(Vec::new());
             let call = Call {
                 url: servers.fill("{api}/"),
@@ -209,6 +223,12 @@ fn a_profile_names_the_headers_that_carry_the_token() {
     }
 }
 
+const HEADERS: &str = r#"
+    [use]
+    header = "X-Acme-Token"
+    headers = { X-Acme-Tenant = "{extra.tenant}" }
+"#;
+
 /// Returns a client of Acme with these additional lines in its profile.
 fn client_of(rules: &str, tenant: &str) -> Client {
     let profile = testing::PROFILE.replace("[extra]", &format!("{rules}\n[extra]"));
@@ -222,7 +242,7 @@ fn client_of(rules: &str, tenant: &str) -> Client {
     ]);
     let provider = countersign::core::from_profile(profile);
     let connection = countersign::Connection::new("mine", &settings.unwrap(), provider).unwrap();
-    let responses = [Ok(testing::token_response("t1", 3600))];
+    let responses = ["t1", "t2"].map(|token| Ok(testing::token_response(token, 3600)));
     testing::client_of(connection, responses, Arc::new(MemoryStore::new())).client
 }
 

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use countersign_core::{
     Algorithm, CallbackSigner, Change, Client, Clock, Connection, Error, ErrorKind, KeySigner,
-    Moment, PrivateKey, Registry, Settings, Signer, SystemClock,
+    Moment, PrivateKey, Profile, Registry, Settings, Signer, SystemClock, from_profile,
 };
 use countersign_plugin::Loader;
 
-use crate::scenario::{Scenario, SignerCallback};
+use crate::scenario::{self, Scenario, SignerCallback};
 use crate::stage::Stage;
 
 /// Builds the clients of one scenario, all with the same callbacks.
@@ -87,7 +87,11 @@ impl<'a> Maker<'a> {
     }
 
     fn registry(&self) -> Result<Registry, Error> {
-        let registry = countersign::registry()?;
+        let mut registry = countersign::registry()?;
+        for path in scenario::profiles() {
+            let text = std::fs::read_to_string(path).expect("a profile");
+            registry = registry.with(from_profile(Profile::from_toml(&text)?))?;
+        }
         match &self.scenario.plugin {
             Some(path) => {
                 let path = self.stage.fill(path);

@@ -82,6 +82,15 @@ fn token(wanted: &Facts, facts: &Facts, access: &str, record: &Record) -> Result
                 _ => wanted.is_null() && seen.is_null(),
             },
             "extra" => has_extra(wanted, seen),
+            "headers" => has_headers(wanted, seen, access),
+            "headers_error" => {
+                let error = seen.as_object().ok_or("the headers are not an error")?;
+                failed(
+                    &Facts::from_iter([("error".to_owned(), wanted.clone())]),
+                    error,
+                )?;
+                true
+            }
             unknown => return Err(format!("`{unknown}` is not allowed for a token")),
         };
         holds_or(holds, member, wanted, seen)?;
@@ -143,6 +152,14 @@ fn has_extra(wanted: &Value, seen: &Value) -> bool {
             wanted => wanted == Some(seen),
         }
     })
+}
+
+/// Returns whether there are these headers and no others. `{token}` is the access token.
+fn has_headers(wanted: &Value, seen: &Value, access: &str) -> bool {
+    let text = wanted.to_string().replace("{token}", access);
+    let wanted: Value = serde_json::from_str(&text).unwrap_or_default();
+    let count = |headers: &Value| headers.as_object().map(Facts::len);
+    count(&wanted) == count(seen) && has_extra(&wanted, seen)
 }
 
 fn holds_or(holds: bool, member: &str, wanted: &Value, seen: &Value) -> Result<(), String> {

@@ -135,6 +135,12 @@ pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/scenarios")
 }
 
+/// Returns the files of the profiles that connections can use.
+pub(crate) fn profiles() -> Vec<PathBuf> {
+    let files = std::fs::read_dir(folder().join("profiles")).expect("profiles");
+    files.map(|file| file.expect("a file").path()).collect()
+}
+
 impl TryFrom<Value> for SignerCallback {
     type Error = String;
 

@@ -1,11 +1,12 @@
 //! Runs the steps of a scenario, and returns their results in the README's words.
 
+use std::collections::BTreeMap;
 use std::sync::Barrier;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
-use countersign_core::{Client, Error, Revocation, Token};
+use countersign_core::{Client, Error, Revocation, Secret, Token};
 use serde_json::{Value, json};
 
 use crate::client::Maker;
@@ -127,12 +128,18 @@ impl<'a> Steps<'a> {
     fn described(&self, token: &Token) -> Seen {
         use countersign_core::Clock as _;
         let now = self.maker.clock.now().unix_s();
+        let headers = token.headers().map(|headers| {
+            let pair = |(name, value): (&str, Secret)| (name.to_owned(), value.expose().to_owned());
+            headers.into_iter().map(pair).collect::<BTreeMap<_, _>>()
+        });
         let described = json!({
             "source": token.source().as_str(),
             "token_type": token.token_type(),
             "scope": token.scope(),
             "expires_in_about_s": token.expires_at().map(|at| at - now),
             "extra": token.extra(),
+            "headers": headers.as_ref().ok(),
+            "headers_error": headers.as_ref().err().map(error_facts),
         });
         Seen::Token {
             facts: members(described),
