@@ -3,19 +3,14 @@
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 
-use countersign_core::jws::JwkSet;
-use countersign_core::jws::{self, VerificationKey};
-use countersign_core::key;
-use countersign_core::{
-    Algorithm, CallbackSigner, Error, ErrorKind, KeySigner, PrivateKey, PublicKey, Secret, Signer,
-};
+use countersign_core::jws::AnyKey;
+use countersign_core::{Algorithm, CallbackSigner, Error, ErrorKind, PrivateKey};
 use serde_json::Value;
 
 use crate::boundary::{buffer, bytes, call, null, object, optional, out, text};
 use crate::callback::{Cause, UserData, calling_out_for_cause, csign_destroy_fn};
 use crate::error::Failure;
 use crate::handle::{free, handle, new};
-use crate::slots::Full;
 use crate::text::Owned;
 use crate::{csign_error, csign_status, csign_text};
 
@@ -47,18 +42,7 @@ pub struct csign_key {
     _opaque: [u8; 0],
 }
 
-pub(crate) struct Key {
-    material: Material,
-}
-
-enum Material {
-    Private(PrivateKey),
-    Public(PublicKey, Vec<u8>),
-    Set(JwkSet),
-    Device(CallbackSigner),
-}
-
-handle!(csign_key, Key, "key", Key);
+handle!(csign_key, Key, "key", AnyKey);
 
 /// The maximum length of a device's signature: RSA with 8192 bits.
 const LONGEST_SIGNATURE: usize = 1024;
@@ -85,8 +69,7 @@ pub unsafe extern "C" fn csign_key_read(
         let out = out!(out_key)?;
         let data = bytes!(data, data_length)?;
         let passphrase = optional!(passphrase, passphrase_length)?;
-        let passphrase = passphrase.map(Secret::new);
-        out.put(Key::into_handle(read(data, passphrase.as_ref())?)?);
+        out.put(new(AnyKey::read(data, passphrase)?)?);
         Ok(())
     })
 }
@@ -104,8 +87,7 @@ pub unsafe extern "C" fn csign_key_from_secret(
     call!(error, || {
         let out = out!(out_key)?;
         let secret = bytes!(secret, secret_length)?;
-        let key = PrivateKey::from_secret(secret);
-        out.put(Key::into_handle(Material::Private(key))?);
+        out.put(new(AnyKey::from(PrivateKey::from_secret(secret)))?);
         Ok(())
     })
 }
@@ -138,7 +120,7 @@ pub unsafe extern "C" fn csign_key_from_signer(
         let sign = sign.ok_or_else(|| null("sign"))?;
         let key_id = key_id.map(str::to_owned);
         let signer = device(algorithm.parse()?, key_id, sign, user_data, 0);
-        out.put(Key::into_handle(Material::Device(signer))?);
+        out.put(new(AnyKey::from(signer))?);
         Ok(())
     })
 }
@@ -180,9 +162,8 @@ pub unsafe extern "C" fn csign_key_sign(
                 "`claims_json` is not a JSON object",
             ));
         }
-        let token = key.with_signer(algorithm, key_id, |signer| {
-            Ok(jws::sign(signer, claims.as_bytes(), typ)?)
-        })?;
+        let algorithm = algorithm.map(str::parse).transpose()?;
+        let token = key.sign(algorithm, key_id, typ, claims.as_bytes())?;
         out.put(Owned::into_handle(token)?);
         Ok(())
     })
@@ -211,12 +192,8 @@ pub unsafe extern "C" fn csign_key_sign_bytes(
         let algorithm = optional!(algorithm, algorithm_length)?;
         let input = bytes!(input, input_length)?;
         let signature = buffer!(signature, capacity, length)?;
-        let made = key.with_signer(algorithm, None, |signer| {
-            let mut made = Vec::with_capacity(LONGEST_SIGNATURE);
-            signer.sign(input, &mut made)?;
-            Ok(made)
-        })?;
-        signature.fill(&made)
+        let algorithm = algorithm.map(str::parse).transpose()?;
+        signature.fill(&key.sign_bytes(algorithm, input)?)
     })
 }
 
@@ -246,9 +223,7 @@ pub unsafe extern "C" fn csign_key_verify(
         let algorithm = optional!(algorithm, algorithm_length)?;
         let token = text!(token, token_length)?;
         let algorithm = algorithm.map(str::parse).transpose()?;
-        let verification_key = key.verification_key(algorithm, token)?;
-        let verified = jws::verify(token, &verification_key)?;
-        out.put(Owned::into_handle(&verified.payload)?);
+        out.put(Owned::into_handle(key.verify(algorithm, token)?)?);
         Ok(())
     })
 }
@@ -268,14 +243,8 @@ pub unsafe extern "C" fn csign_key_info(
     call!(error, || {
         let out = out!(out_json)?;
         let key = object(key)?;
-        let info = match &key.material {
-            Material::Private(key) => key.info(),
-            Material::Public(_, file) => key::inspect_bytes(file, None)?,
-            Material::Set(_) | Material::Device(_) => {
-                return Err(reject("a JWK Set or a key in a device can't be described").into());
-            }
-        };
-        let json = serde_json::to_string(&info).map_err(|why| reject(why.to_string()))?;
+        let json = serde_json::to_string(&key.info()?)
+            .map_err(|why| Error::new(ErrorKind::Key, why.to_string()))?;
         out.put(Owned::into_handle(json)?);
         Ok(())
     })
@@ -327,77 +296,4 @@ pub(crate) fn device(
         signature.truncate(written);
         Ok(signature)
     })
-}
-
-impl Key {
-    fn into_handle(material: Material) -> Result<*mut csign_key, Full> {
-        new(Self { material })
-    }
-
-    fn with_signer<T>(
-        &self,
-        algorithm: Option<&str>,
-        key_id: Option<&str>,
-        sign: impl FnOnce(&dyn Signer) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let algorithm = algorithm.map(str::parse).transpose()?;
-        match &self.material {
-            Material::Private(key) => {
-                let key_id = key_id.or(key.key_id()).map(str::to_owned);
-                sign(&KeySigner::new(key.clone(), algorithm, key_id)?)
-            }
-            Material::Device(signer) if algorithm.is_none_or(|a| a == signer.algorithm()) => {
-                sign(signer)
-            }
-            Material::Device(signer) => {
-                let message = format!("`algorithm`: the device's key uses {}", signer.algorithm());
-                Err(reject(message).with_setting("algorithm"))
-            }
-            Material::Public(..) | Material::Set(_) => {
-                Err(reject("a public key can't sign").with_hint("read the private key"))
-            }
-        }
-    }
-
-    fn verification_key(
-        &self,
-        algorithm: Option<Algorithm>,
-        token: &str,
-    ) -> Result<VerificationKey, Error> {
-        match &self.material {
-            Material::Private(key) => Ok(VerificationKey::of(key, algorithm)?),
-            Material::Public(key, _) => Ok(VerificationKey::of_public(key.clone(), algorithm)?),
-            Material::Set(set) => {
-                let header = jws::inspect(token)?.header;
-                let key = set.key_for(header.get("kid").and_then(Value::as_str))?;
-                let key = key.public_key().clone();
-                Ok(VerificationKey::of_public(key, algorithm)?)
-            }
-            Material::Device(_) => Err(reject("a key in a device can't verify")
-                .with_hint("verify with its public key or certificate")),
-        }
-    }
-}
-
-fn read(data: &[u8], passphrase: Option<&Secret>) -> Result<Material, Error> {
-    let set = std::str::from_utf8(data).ok().filter(|text| {
-        let json = serde_json::from_str::<Value>(text);
-        json.is_ok_and(|json| json.get("keys").is_some())
-    });
-    let rejected = match PrivateKey::from_bytes(data, passphrase.map(Secret::expose)) {
-        Ok(key) => return Ok(Material::Private(key)),
-        Err(error) => error,
-    };
-    if let Some(set) = set {
-        return Ok(JwkSet::from_json(set).map(Material::Set)?);
-    }
-    match PublicKey::from_bytes(data) {
-        Ok(key) => Ok(Material::Public(key, data.to_vec())),
-        // The private key's error is more helpful.
-        Err(_) => Err(rejected.into()),
-    }
-}
-
-fn reject(why: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Key, why)
 }

@@ -1,5 +1,6 @@
 //! Signs and verifies tokens: JSON Web Signature in compact form (RFC 7515, RFC 7518, RFC 8037).
 
+mod any_key;
 mod backend;
 mod callback;
 mod hmac;
@@ -11,6 +12,7 @@ mod strict_json;
 mod verify;
 mod writer;
 
+pub use self::any_key::AnyKey;
 pub use self::backend::Backend;
 pub use self::callback::CallbackSigner;
 pub use self::hmac::{hmac_sha256_base64, hmac_sha256_base64_matches};
