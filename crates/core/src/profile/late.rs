@@ -1,8 +1,10 @@
 //! Templates that are filled in once there is a token: its headers, its API and its lookup.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use super::template::{Unset, filter, lone_brace, unknown_filter};
+use super::template::{self, Part, Placeholder, Unset};
+use super::url_template::{Place, check_segments, is_of_host, placed};
 use crate::nearest::nearest;
 use crate::{Error, Url, form};
 
@@ -29,61 +31,78 @@ pub(crate) enum Unfilled {
     Invalid(String),
 }
 
-/// A piece of a template.
-enum Piece<'a> {
-    Text(&'a str),
-    Placeholder {
-        name: &'a str,
-        unset: Unset<'a>,
-        filters: &'a str,
-    },
+/// The value of a placeholder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Name<'a> {
+    ClientId,
+    BaseUrl,
+    Userinfo,
+    Extra(&'a str),
+    Kept(&'a str),
 }
 
 const BASE_URL: &str = "base_url";
 const USERINFO: &str = "userinfo";
+const CLIENT_ID: &str = "client_id";
+
+impl<'a> Name<'a> {
+    fn parse(word: &'a str) -> Result<Self, String> {
+        match word {
+            CLIENT_ID => Ok(Self::ClientId),
+            BASE_URL => Ok(Self::BaseUrl),
+            USERINFO => Ok(Self::Userinfo),
+            _ => match word.split_once('.') {
+                Some(("extra", name)) => Ok(Self::Extra(name)),
+                Some(("kept", name)) => Ok(Self::Kept(name)),
+                _ => Err(unknown(word, &[])),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ClientId => f.write_str(CLIENT_ID),
+            Self::BaseUrl => f.write_str(BASE_URL),
+            Self::Userinfo => f.write_str(USERINFO),
+            Self::Extra(name) => write!(f, "extra.{name}"),
+            Self::Kept(name) => write!(f, "kept.{name}"),
+        }
+    }
+}
 
 impl<'a> Values<'a> {
-    fn get(&self, name: &str) -> Option<&'a str> {
-        let value = match (name.strip_prefix("extra."), name.strip_prefix("kept.")) {
-            (Some(setting), _) => self.settings.get(setting).map(String::as_str),
-            (_, Some(kept)) => self.kept.get(kept).map(String::as_str),
-            _ if name == BASE_URL => self.base_url,
-            _ if name == USERINFO => self.userinfo,
-            _ => Some(self.client_id),
+    fn get(&self, name: Name<'_>) -> Option<&'a str> {
+        let value = match name {
+            Name::ClientId => Some(self.client_id),
+            Name::BaseUrl => self.base_url,
+            Name::Userinfo => self.userinfo,
+            Name::Extra(name) => self.settings.get(name).map(String::as_str),
+            Name::Kept(name) => self.kept.get(name).map(String::as_str),
         };
         value.filter(|value| !value.is_empty())
     }
 
     /// Returns the value, or `None` if the whole text is omitted.
-    fn fill(
-        &self,
-        name: &'a str,
-        unset: Unset<'a>,
-        filters: &str,
-    ) -> Result<Option<String>, Unfilled> {
-        let value = match (self.get(name), unset) {
+    fn fill(&self, placeholder: &Placeholder<'_, Name<'_>>) -> Result<Option<String>, Unfilled> {
+        let value = match (self.get(placeholder.name), placeholder.unset) {
             (Some(value), _) => value,
             (None, Unset::Fallback(text)) => text,
             (None, Unset::DropEntry) => return Ok(None),
-            (None, Unset::Reject) => return Err(Unfilled::Missing(name.to_owned())),
+            (None, Unset::Reject) => return Err(Unfilled::Missing(placeholder.name.to_string())),
         };
-        let filters = filters.split('|').filter_map(filter);
-        let value = filters.fold(value.to_owned(), |value, filter| filter(&value));
-        Ok(Some(value))
+        Ok(Some(placeholder.filtered(value.to_owned())))
     }
 }
 
 /// Fills in a text that was checked. Returns `None` if it is omitted.
-pub(crate) fn fill<'a>(template: &'a str, values: Values<'a>) -> Result<Option<String>, Unfilled> {
+pub(crate) fn fill(template: &str, values: Values<'_>) -> Result<Option<String>, Unfilled> {
     let mut text = String::new();
-    for piece in pieces(template).map_err(Unfilled::Invalid)? {
-        match piece {
-            Piece::Text(piece) => text.push_str(piece),
-            Piece::Placeholder {
-                name,
-                unset,
-                filters,
-            } => match values.fill(name, unset, filters)? {
+    for part in parse(template).map_err(Unfilled::Invalid)? {
+        match part {
+            Part::Text(part) => text.push_str(part),
+            Part::Placeholder(placeholder) => match values.fill(&placeholder)? {
                 Some(value) => text.push_str(&value),
                 None => return Ok(None),
             },
@@ -93,26 +112,27 @@ pub(crate) fn fill<'a>(template: &'a str, values: Values<'a>) -> Result<Option<S
 }
 
 /// Fills in a URL that was checked. Returns `None` if it is omitted.
-pub(crate) fn fill_url<'a>(template: &'a str, values: Values<'a>) -> Result<Option<Url>, Unfilled> {
+pub(crate) fn fill_url(template: &str, values: Values<'_>) -> Result<Option<Url>, Unfilled> {
+    let parts = parse(template).map_err(Unfilled::Invalid)?;
     let mut url = String::new();
-    for piece in pieces(template).map_err(Unfilled::Invalid)? {
-        match piece {
+    for (at, (place, part)) in placed(&parts, |_| true).into_iter().enumerate() {
+        match part {
             // A path can't be appended to a query.
-            Piece::Text(text) if text.starts_with('/') && url.contains('?') => {
+            Part::Text(text) if text.starts_with('/') && url.contains('?') => {
                 let why = format!("it has a query, so that `{text}` can't follow");
                 return Err(Unfilled::Invalid(why));
             }
-            Piece::Text(text) => url.push_str(text),
-            Piece::Placeholder {
-                name,
-                unset,
-                filters,
-            } => match values.fill(name, unset, filters)? {
-                Some(value) => append(&mut url, name, &value).map_err(Unfilled::Invalid)?,
-                None => return Ok(None),
-            },
+            Part::Text(text) => url.push_str(text),
+            Part::Placeholder(placeholder) => {
+                let Some(value) = values.fill(placeholder)? else {
+                    return Ok(None);
+                };
+                let value = in_place(placeholder.name, &value, place, parts.get(at + 1));
+                url.push_str(&value.map_err(Unfilled::Invalid)?);
+            }
         }
     }
+    check_segments(&url).map_err(Unfilled::Invalid)?;
     Url::parse(&url).map(Some).map_err(not_a_url)
 }
 
@@ -120,33 +140,44 @@ fn not_a_url(error: Error) -> Unfilled {
     Unfilled::Invalid(error.message().to_owned())
 }
 
-/// Appends a value to the beginning of a URL, as the place allows.
-fn append(url: &mut String, name: &str, value: &str) -> Result<(), String> {
-    let in_host = match url.split_once("://") {
-        // The value is the beginning.
-        None => {
-            let base = Url::parse(value).map_err(|error| error.message().to_owned())?;
-            url.push_str(base.as_str().trim_end_matches('/'));
-            return Ok(());
-        }
-        Some((_, rest)) => !rest.contains(['/', '?']),
+/// Returns a value as it is in a URL, before the part `next`, if it may be at this place.
+fn in_place(
+    name: Name<'_>,
+    value: &str,
+    place: Place,
+    next: Option<&Part<'_, Name<'_>>>,
+) -> Result<String, String> {
+    let ends_host = match next {
+        None => true,
+        Some(Part::Text(text)) => text.starts_with(['/', '?', ':']),
+        Some(Part::Placeholder(_)) => false,
     };
-    match in_host {
-        true => {
-            let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-.".contains(&b);
-            if value.is_empty() || !value.bytes().all(allowed) {
-                return Err(format!(
-                    "`{name}` can't be part of a host name: it must consist of letters, digits, `-` and `.`"
-                ));
-            }
-            url.push_str(value);
+    match place {
+        // The value is the beginning.
+        Place::Text => match Url::parse(value) {
+            Ok(base) => Ok(base.as_str().trim_end_matches('/').to_owned()),
+            Err(error) => Err(error.message().to_owned()),
+        },
+        Place::Port => Err(format!("`{name}` can't be part of a port")),
+        Place::Host if !is_of_host(value) => Err(format!(
+            "`{name}` can't be part of a host name: it must consist of letters, digits, `-` and `.`"
+        )),
+        // The profile decides how many labels there are, not the server.
+        Place::Host if matches!(name, Name::Kept(_)) && !ends_host && value.contains('.') => {
+            Err(format!(
+                "`{name}` can't be part of a host name: it must be a single label, without `.`"
+            ))
         }
-        false if matches!(value, "" | "." | "..") => {
-            return Err(format!("`{name}` can't be part of a URL: it is `{value}`"));
+        Place::Host => Ok(value.to_owned()),
+        Place::Rest if matches!(value, "" | "." | "..") => {
+            Err(format!("`{name}` can't be part of a URL: it is `{value}`"))
         }
-        false => form::percent_encode_into(value, url),
+        Place::Rest => {
+            let mut encoded = String::new();
+            form::percent_encode_into(value, &mut encoded);
+            Ok(encoded)
+        }
     }
-    Ok(())
 }
 
 /// The placeholders that a field may have besides `{client_id}`, `{extra.NAME}` and `{kept.NAME}`.
@@ -163,109 +194,77 @@ pub(super) fn check(
     kept: &[&str],
     also: Also,
 ) -> Result<(), String> {
-    for piece in pieces(template)? {
-        let Piece::Placeholder { name, filters, .. } = piece else {
-            continue;
-        };
-        let mut known = vec!["client_id".to_owned()];
-        if also == Also::Urls {
-            known.extend([BASE_URL, USERINFO].map(str::to_owned));
-        }
-        known.extend(settings.keys().map(|name| format!("extra.{name}")));
-        known.extend(kept.iter().map(|name| format!("kept.{name}")));
-        if !known.iter().any(|known| known == name) {
-            return Err(unknown(name, &known));
-        }
-        if !filters.is_empty() {
-            filters.split('|').try_for_each(|word| match filter(word) {
-                Some(_) => Ok(()),
-                None => Err(unknown_filter(word)),
-            })?;
-        }
+    let mut known = vec![CLIENT_ID.to_owned()];
+    if also == Also::Urls {
+        known.extend([BASE_URL, USERINFO].map(str::to_owned));
     }
-    Ok(())
+    known.extend(settings.keys().map(|name| format!("extra.{name}")));
+    known.extend(kept.iter().map(|name| format!("kept.{name}")));
+    let parts = template::parse_names(template, |word| {
+        match known.iter().any(|known| known == word) {
+            true => Ok(()),
+            false => Err(unknown(word, &known)),
+        }
+    });
+    parts.map(drop)
 }
 
 /// Checks a text that is a URL, in addition to [`check`].
 pub(super) fn check_url(template: &str) -> Result<(), String> {
-    let mut sample = String::new();
-    let mut pieces = pieces(template)?.into_iter().peekable();
-    if let Some(Piece::Placeholder { name, unset, .. }) = pieces.peek() {
-        let (name, unset) = (*name, *unset);
-        if matches!(name, "client_id") || name.starts_with("extra.") {
+    let parts = parse(template)?;
+    if let Some(Part::Placeholder(first)) = parts.first() {
+        if matches!(first.name, Name::ClientId | Name::Extra(_)) {
             return Err("it must begin with `https://` or with a whole URL".into());
         }
-        if let Unset::Fallback(text) = unset {
-            Url::parse(text).map_err(|error| error.message().to_owned())?;
-        }
-        pieces.next();
-        sample.push_str("https://host.example");
-        if let Some(Piece::Text(text)) = pieces.peek()
-            && !text.starts_with(['/', '?'])
-        {
-            return Err("a whole URL must be followed by `/`".into());
-        }
-        if let Some(Piece::Placeholder { .. }) = pieces.peek() {
+        let next_is_allowed = match parts.get(1) {
+            None => true,
+            Some(Part::Text(text)) => text.starts_with(['/', '?']),
+            Some(Part::Placeholder(_)) => false,
+        };
+        if !next_is_allowed {
             return Err("a whole URL must be followed by `/`".into());
         }
     }
-    for piece in pieces {
-        match piece {
-            Piece::Text(text) => sample.push_str(text),
-            Piece::Placeholder { name, .. } if [BASE_URL, USERINFO].contains(&name) => {
-                return Err(format!("`{{{name}}}` is a whole URL and must come first"));
+    let mut sample = String::new();
+    for (at, (place, part)) in placed(&parts, |_| true).into_iter().enumerate() {
+        let placeholder = match part {
+            Part::Text(text) => {
+                sample.push_str(text);
+                continue;
             }
-            Piece::Placeholder { name, .. } => {
-                let value = if sample.contains("://") { "x" } else { "" };
-                append(&mut sample, name, value)?;
-            }
+            Part::Placeholder(placeholder) => placeholder,
+        };
+        let name = placeholder.name;
+        if at > 0 && matches!(name, Name::BaseUrl | Name::Userinfo) {
+            return Err(format!("`{{{name}}}` is a whole URL and must come first"));
         }
+        let value = match placeholder.unset {
+            Unset::Fallback(text) => placeholder.filtered(text.to_owned()),
+            _ if at == 0 => "https://host.example".to_owned(),
+            _ => "x".to_owned(),
+        };
+        sample.push_str(&in_place(name, &value, place, parts.get(at + 1))?);
     }
+    check_segments(&sample)?;
     Url::parse(&sample).map_err(|error| error.message().to_owned())?;
     Ok(())
 }
 
 /// Returns the values `kept.NAME` that a text needs.
 pub(crate) fn kept_names(template: &str) -> Vec<&str> {
-    let pieces = pieces(template).unwrap_or_default();
-    let names = pieces.into_iter().filter_map(|piece| match piece {
-        Piece::Placeholder { name, .. } => name.strip_prefix("kept."),
-        Piece::Text(_) => None,
+    let parts = parse(template).unwrap_or_default();
+    let names = parts.into_iter().filter_map(|part| match part {
+        Part::Placeholder(placeholder) => match placeholder.name {
+            Name::Kept(name) => Some(name),
+            _ => None,
+        },
+        Part::Text(_) => None,
     });
     names.collect()
 }
 
-fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
-    let mut pieces = Vec::new();
-    let mut rest = text;
-    while let Some(at) = rest.find(['{', '}']) {
-        let (before, from) = rest.split_at(at);
-        if !before.is_empty() {
-            pieces.push(Piece::Text(before));
-        }
-        let inner = from.strip_prefix('{').and_then(|from| from.split_once('}'));
-        let (inner, after) = inner
-            .filter(|(inner, _)| !inner.contains('{'))
-            .ok_or_else(|| lone_brace(text))?;
-        rest = after;
-        let (name, filters) = inner.split_once('|').unwrap_or((inner, ""));
-        let (name, unset) = match name.split_once(':') {
-            Some((name, fallback)) => (name, Unset::Fallback(fallback)),
-            None => match name.strip_suffix('?') {
-                Some(name) => (name, Unset::DropEntry),
-                None => (name, Unset::Reject),
-            },
-        };
-        pieces.push(Piece::Placeholder {
-            name,
-            unset,
-            filters,
-        });
-    }
-    if !rest.is_empty() {
-        pieces.push(Piece::Text(rest));
-    }
-    Ok(pieces)
+fn parse(text: &str) -> Result<Vec<Part<'_, Name<'_>>>, String> {
+    template::parse_names(text, Name::parse)
 }
 
 fn unknown(name: &str, known: &[String]) -> String {

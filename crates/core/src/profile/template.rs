@@ -14,17 +14,17 @@ use crate::nearest::nearest;
 #[serde(transparent)]
 pub struct Templated(pub(crate) Value);
 
-/// A piece of a text.
+/// A piece of a text. `N` is what names the value of a placeholder.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Part<'a> {
+pub(crate) enum Part<'a, N = Name<'a>> {
     Text(&'a str),
-    Placeholder(Placeholder<'a>),
+    Placeholder(Placeholder<'a, N>),
 }
 
 /// A placeholder: `{name}`, `{name?}` or `{name:fallback}`, each followed by filters.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Placeholder<'a> {
-    pub(crate) name: Name<'a>,
+pub(crate) struct Placeholder<'a, N = Name<'a>> {
+    pub(crate) name: N,
     pub(crate) unset: Unset<'a>,
     filters: &'a str,
 }
@@ -153,12 +153,20 @@ pub(super) fn check_placeholders(text: &str, known: &[&str]) -> Result<(), Strin
     Ok(())
 }
 
-pub(super) fn lone_brace(text: &str) -> String {
+fn lone_brace(text: &str) -> String {
     format!("{text:?} has an unmatched brace")
 }
 
 /// Parses a text. Does not check that the profile has the settings of `{extra.…}`.
 pub(crate) fn parse(text: &str) -> Result<Vec<Part<'_>>, String> {
+    parse_names(text, Name::parse)
+}
+
+/// Parses a text whose placeholders are read by `name`.
+pub(super) fn parse_names<'a, N>(
+    text: &'a str,
+    name: impl Fn(&'a str) -> Result<N, String>,
+) -> Result<Vec<Part<'a, N>>, String> {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find(['{', '}']) {
@@ -173,7 +181,7 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Part<'_>>, String> {
         });
         match inner {
             Some(inner) if !inner.contains('{') => {
-                parts.push(Part::Placeholder(Placeholder::parse(inner)?))
+                parts.push(Part::Placeholder(Placeholder::parse(inner, &name)?))
             }
             _ => return Err(lone_brace(text)),
         }
@@ -202,18 +210,18 @@ impl<'a> Part<'a> {
     }
 }
 
-impl<'a> Placeholder<'a> {
-    fn parse(inner: &'a str) -> Result<Self, String> {
-        let (name, filters) = inner.split_once('|').unwrap_or((inner, ""));
-        let (name, unset) = match name.split_once(':') {
-            Some((name, fallback)) => (name, Unset::Fallback(fallback)),
-            None => match name.strip_suffix('?') {
-                Some(name) => (name, Unset::DropEntry),
-                None => (name, Unset::Reject),
+impl<'a, N> Placeholder<'a, N> {
+    fn parse(inner: &'a str, name: impl Fn(&'a str) -> Result<N, String>) -> Result<Self, String> {
+        let (word, filters) = inner.split_once('|').unwrap_or((inner, ""));
+        let (word, unset) = match word.split_once(':') {
+            Some((word, fallback)) => (word, Unset::Fallback(fallback)),
+            None => match word.strip_suffix('?') {
+                Some(word) => (word, Unset::DropEntry),
+                None => (word, Unset::Reject),
             },
         };
         let placeholder = Self {
-            name: Name::parse(name)?,
+            name: name(word)?,
             unset,
             filters,
         };
@@ -227,7 +235,7 @@ impl<'a> Placeholder<'a> {
     }
 
     /// Returns a placeholder without fallback and filters.
-    pub(super) fn plain(name: Name<'a>) -> Self {
+    pub(super) fn plain(name: N) -> Self {
         Self {
             name,
             unset: Unset::Reject,
@@ -279,7 +287,7 @@ impl<'a> Name<'a> {
     }
 }
 
-pub(super) fn filter(word: &str) -> Option<Filter> {
+fn filter(word: &str) -> Option<Filter> {
     let found = FILTERS.iter().find(|(known, _)| *known == word);
     found.map(|(_, filter)| *filter)
 }
@@ -294,7 +302,7 @@ fn unknown(word: &str, known: &[String]) -> String {
     format!("`{{{shown}}}` is not known; {meant}")
 }
 
-pub(super) fn unknown_filter(word: &str) -> String {
+fn unknown_filter(word: &str) -> String {
     if word.ends_with('?') || word.contains(':') {
         return "`?` and `:` come right after the name, before the filters".to_owned();
     }

@@ -35,7 +35,7 @@ pub(crate) enum Unfilled {
 
 /// Where in a URL a placeholder is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+pub(super) enum Place {
     /// The text is not a URL.
     Text,
     Host,
@@ -69,7 +69,7 @@ impl UrlTemplate<'_> {
             }
             _ => {}
         }
-        for (at, (place, part)) in placed(&parts).into_iter().enumerate() {
+        for (at, (place, part)) in placed(&parts, is_base_url).into_iter().enumerate() {
             part.check(profile.extra.keys())?;
             if let Part::Placeholder(placeholder) = part {
                 check_placeholder(placeholder, place, kind)?;
@@ -103,7 +103,7 @@ impl UrlTemplate<'_> {
     pub(crate) fn fill(&self, values: &Values<'_>) -> Result<String, Unfilled> {
         let parts = template::parse(self.text).map_err(|why| self.invalid(&why))?;
         let mut filled = String::new();
-        for (place, part) in placed(&parts) {
+        for (place, part) in placed(&parts, is_base_url) {
             match part {
                 Part::Text(text) => filled.push_str(text),
                 Part::Placeholder(placeholder) => {
@@ -184,8 +184,11 @@ impl UrlTemplate<'_> {
     }
 }
 
-/// Returns each part with its place.
-fn placed<'a, 'b>(parts: &'b [Part<'a>]) -> Vec<(Place, &'b Part<'a>)> {
+/// Returns each part with its place. A text may begin with a placeholder that is a whole URL.
+pub(super) fn placed<'a, 'b, N>(
+    parts: &'b [Part<'a, N>],
+    is_whole_url: impl Fn(&N) -> bool,
+) -> Vec<(Place, &'b Part<'a, N>)> {
     let mut place = match begins_with_scheme(parts) {
         true => Place::Host,
         false => Place::Text,
@@ -193,8 +196,8 @@ fn placed<'a, 'b>(parts: &'b [Part<'a>]) -> Vec<(Place, &'b Part<'a>)> {
     let placed = parts.iter().enumerate().map(|(at, part)| {
         let here = place;
         place = match (part, here) {
-            // A base URL ends with its host or in its path.
-            (Part::Placeholder(first), _) if at == 0 && first.name == Name::BaseUrl => Place::Rest,
+            // A whole URL ends with its host or in its path.
+            (Part::Placeholder(first), _) if at == 0 && is_whole_url(&first.name) => Place::Rest,
             (Part::Text(text), Place::Host | Place::Port) => {
                 let scheme = if at == 0 { scheme_len(text) } else { 0 };
                 let text = &text[scheme..];
@@ -213,11 +216,15 @@ fn placed<'a, 'b>(parts: &'b [Part<'a>]) -> Vec<(Place, &'b Part<'a>)> {
 
 fn is_url(parts: &[Part<'_>]) -> bool {
     let begins_with_base =
-        matches!(parts.first(), Some(Part::Placeholder(first)) if first.name == Name::BaseUrl);
+        matches!(parts.first(), Some(Part::Placeholder(first)) if is_base_url(&first.name));
     begins_with_base || begins_with_scheme(parts)
 }
 
-fn begins_with_scheme(parts: &[Part<'_>]) -> bool {
+fn is_base_url(name: &Name<'_>) -> bool {
+    *name == Name::BaseUrl
+}
+
+fn begins_with_scheme<N>(parts: &[Part<'_, N>]) -> bool {
     matches!(parts.first(), Some(Part::Text(text)) if scheme_len(text) > 0)
 }
 
@@ -283,7 +290,7 @@ fn sample<'a>(part: &Part<'a>) -> &'a str {
 
 /// Returns whether a value may be a part of a host name: it can't end the host, and it can't add an
 /// empty label.
-fn is_of_host(value: &str) -> bool {
+pub(super) fn is_of_host(value: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
     !value.is_empty()
         && value.bytes().all(allowed)
@@ -293,7 +300,7 @@ fn is_of_host(value: &str) -> bool {
 }
 
 /// Rejects the segments of a path that servers and proxies resolve to another path.
-fn check_segments(url: &str) -> Result<(), String> {
+pub(super) fn check_segments(url: &str) -> Result<(), String> {
     let rest = &url[scheme_len(url)..];
     let path = rest.split(['?', '#']).next().unwrap_or_default();
     match path.split('/').any(|segment| matches!(segment, "." | "..")) {

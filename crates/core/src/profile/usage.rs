@@ -26,7 +26,8 @@ pub struct UseRules {
     /// The base URL of the API, which becomes the token's `extra.api_base`.
     ///
     /// It begins with `https://` or with a `{kept.NAME}` that is a whole URL. In the host, a value
-    /// may consist of letters, digits, `-` and `.`; elsewhere it is percent-encoded.
+    /// may consist of letters, digits, `-` and `.`, but a `{kept.NAME}` before the end of the host
+    /// has no `.`; elsewhere it is percent-encoded.
     pub api_base: Option<String>,
 }
 

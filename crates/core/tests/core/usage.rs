@@ -258,6 +258,47 @@ fn a_value_cannot_lead_the_token_elsewhere() {
     }
 }
 
+/// The profile decides which server is meant, and not what a server returned.
+#[test]
+fn a_kept_value_adds_no_label_to_a_host_and_no_segment_to_a_path() {
+    let api_base = |template: &str, site: &str| {
+        let rules = format!("response.keep = [\"site\"]\nuse.api_base = \"{template}\"");
+        let body = json!({"access_token": "t", "site": site});
+        let bench = bench(vendor(&rules, &[]), [Ok(response(200, body))]);
+        let token = bench.client.token();
+        token.map(|token| token.extra()["api_base"].clone())
+    };
+    let label = "https://{kept.site}.api.example";
+    let two = "https://{kept.site}{kept.site}.api.example";
+    let host = "https://{kept.site}/v1";
+    let segment = "https://api.example/.{kept.site}/v1";
+    for (template, site, found) in [
+        (label, "eu-1", "https://eu-1.api.example"),
+        (two, "a", "https://aa.api.example"),
+        (host, "eu.api.example", "https://eu.api.example/v1"),
+        (segment, "a", "https://api.example/.a/v1"),
+    ] {
+        assert_eq!(api_base(template, site).unwrap(), found);
+    }
+    for (template, site) in [
+        (label, "a.b"),
+        (label, "evil.example/"),
+        (label, "evil.example:443"),
+        (label, "a@b"),
+        (label, "a."),
+        (label, "."),
+        (two, "a.b"),
+        (host, "a..b"),
+        (host, ".a"),
+        (host, "a/b"),
+        (segment, "."),
+    ] {
+        let error = api_base(template, site).expect_err(site);
+        assert_eq!(error.kind(), ErrorKind::Unreadable, "{site}: {error}");
+        assert!(error.message().contains("`use.api_base`"), "{error}");
+    }
+}
+
 #[test]
 fn a_stored_token_is_used_as_the_profile_says_now() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
