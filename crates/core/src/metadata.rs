@@ -183,13 +183,19 @@ impl ServerMetadata {
         let message = format!("`client_auth` is {client_auth}, which {issuer} does not offer");
         let hint = match usable.as_slice() {
             [] => format!(
-                "the server only offers {}, which are not supported",
-                offered.join(", ")
+                "register the app at the server for a client authentication that countersign supports, and set client_auth to it; the server offers {}",
+                listed(offered)
             ),
             usable => format!("set client_auth to one of: {}", usable.join(", ")),
         };
         Err(Error::setting("client_auth", message).with_hint(hint))
     }
+}
+
+/// Lists words of the metadata in an error. They are the server's text.
+pub(crate) fn listed(words: &[String]) -> String {
+    let list: String = words.join(", ").chars().take(300).collect();
+    list.escape_debug().to_string()
 }
 
 /// Returns the name in the IANA registry of token endpoint authentication methods.

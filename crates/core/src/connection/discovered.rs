@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Connection;
-use crate::metadata::{MetadataSource, Registration};
+use crate::metadata::{MetadataSource, Registration, listed};
 use crate::{Error, GrantKind, ServerMetadata, Url};
 
 impl Connection {
@@ -168,7 +168,7 @@ impl Connection {
             format!("the private key signs with {algorithm}, which {issuer} does not accept");
         Err(Error::setting("algorithm", message).with_hint(format!(
             "set algorithm to one that the key supports, or use another key; the server accepts {}",
-            offered.join(", ")
+            listed(offered)
         )))
     }
 

@@ -102,6 +102,18 @@ fn the_refusal_of_a_client_authentication_lists_what_the_server_offers() {
 }
 
 #[test]
+fn what_the_server_offers_is_escaped_and_short_in_an_error() {
+    let mut document = document(ISSUER);
+    let hostile = "\u{1b}[2J\u{202e}\n".repeat(100_000);
+    document["token_endpoint_auth_methods_supported"] = json!([hostile]);
+    let metadata = discovered(ISSUER, [found(&document)]).0.unwrap();
+    let error = metadata.check_client_auth(ClientAuth::Post).unwrap_err();
+    let hint = error.hint().unwrap();
+    assert!(!hint.contains(['\u{1b}', '\u{202e}', '\n']), "{hint:.100}");
+    assert!(hint.len() < 4000, "{}", hint.len());
+}
+
+#[test]
 fn the_metadata_of_another_issuer_is_rejected() {
     for other in [
         "https://evil.example",
