@@ -20,6 +20,9 @@ macro_rules! words {
             /// All values, in order.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
+            /// The words of all values, in the same order.
+            pub(crate) const WORDS: &[&str] = &[$($word,)*];
+
             /// Returns the value of the setting.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)* }
@@ -31,7 +34,7 @@ macro_rules! words {
 
             fn from_str(word: &str) -> Result<Self, Error> {
                 let found = Self::ALL.iter().find(|known| known.as_str() == word);
-                found.copied().ok_or_else(|| unknown_word($setting, word, &[$($word,)*]))
+                found.copied().ok_or_else(|| unknown_word($setting, word, Self::WORDS))
             }
         }
 

@@ -36,6 +36,7 @@ pub use self::lookup::LookupRules;
 pub use self::mistakes::{Mistake, find_mistakes};
 pub use self::pointer::{Pointer, Pointers};
 pub use self::refresh::{RefreshRules, Rotation};
+pub(crate) use self::response::DEFAULT_LIFETIME_S;
 pub use self::response::{ExpiresAs, Kept, ResponseRules};
 pub use self::row::ErrorRow;
 pub use self::schema::json_schema;

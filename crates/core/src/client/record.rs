@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::history::{Ended, History, Rest};
 use crate::metadata::{Registration, WrittenRegistration};
-use crate::profile::{ExpiresAs, RevokedToken};
+use crate::profile::{DEFAULT_LIFETIME_S, ExpiresAs, RevokedToken};
 use crate::secret::fingerprint;
 use crate::token::{Lifetime, TokenData};
 use crate::{
@@ -502,11 +502,9 @@ impl WrittenToken {
 
 /// Returns the lifetime to assume of a token that can be renewed, if its response states none.
 pub(crate) fn guessed_lifetime(connection: &Connection) -> Duration {
-    // A quarter of an hour is the shortest session lifetime of the known vendors.
-    const DEFAULT_LIFETIME: Duration = Duration::from_secs(15 * 60);
     let guess = match connection.profile().response.expires_as {
         ExpiresAs::Never => Lifetime::UNTIL_REJECTED,
-        _ => DEFAULT_LIFETIME,
+        _ => Duration::from_secs(DEFAULT_LIFETIME_S.into()),
     };
     connection.assume_lifetime().unwrap_or(guess)
 }

@@ -1,6 +1,8 @@
 //! Every field of a profile: the description that the reference, the JSON Schema and the check of
 //! profiles share.
 
+use crate::{BasicEncoding, ClientAuth, GrantKind};
+
 /// A field of a profile.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -53,23 +55,6 @@ use Kind::{
     Flag, Kept, Number, Pointer, Pointers, Template, Text, TextTemplate, Texts, Url, Value, Word,
     Words,
 };
-
-/// The names of grants, in `grants.*`.
-pub(crate) const GRANTS: &[&str] = &[
-    "authorization-code",
-    "client-credentials",
-    "device-code",
-    "jwt-bearer",
-    "refresh-token",
-];
-
-const CLIENT_AUTHS: &[&str] = &[
-    "none",
-    "basic",
-    "post",
-    "private_key_jwt",
-    "client_secret_jwt",
-];
 
 const ALGORITHMS: &[&str] = &[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
@@ -137,7 +122,7 @@ pub const FIELDS: &[Field] = &[
     needs("id", Text, "The ID for the setting `provider`. It consists of letters, digits and `-`."),
     needs("name", Text, "The vendor's name for people. Messages contain it."),
     needs("documentation", Text, "The URL of the vendor's page about its token service."),
-    may("basic_encoding", Word(&["raw", "rfc6749"]), "raw", "How ID and secret are encoded in Basic authentication: `raw` as they are, `rfc6749` form-encoded first. They differ only for reserved characters."),
+    may("basic_encoding", Word(BasicEncoding::WORDS), "raw", "How ID and secret are encoded in Basic authentication: `raw` as they are, `rfc6749` form-encoded first. They differ only for reserved characters."),
     may("discovery", Flag, "false", "Whether the URLs that the profile doesn't have come from the server's metadata (OpenID Connect Discovery, RFC 8414). The setting `issuer` names the server."),
 
     may("environments.*.base_url", Url, "", "The URL that the endpoints begin with. Without it, users must set `base_url`."),
@@ -157,12 +142,12 @@ pub const FIELDS: &[Field] = &[
     may("endpoints.revoke_method", Word(&["post", "delete"]), "post", "The method of a revocation."),
     may("endpoints.revoke_token", Word(&["refresh_token", "access_token"]), "refresh_token", "Which token is revoked to end a grant. Without a refresh token, it is the access token."),
     may("endpoints.revoke_bearer", Flag, "false", "Whether the token is also sent as `Authorization: Bearer`, in place of client authentication."),
-    may("endpoints.revoke_client_auth", Word(CLIENT_AUTHS), "as in token requests", "How the client authenticates a revocation, if not as in token requests. With `revoke_bearer`, it doesn't by default."),
+    may("endpoints.revoke_client_auth", Word(ClientAuth::WORDS), "as in token requests", "How the client authenticates a revocation, if not as in token requests. With `revoke_bearer`, it doesn't by default."),
     may("endpoints.revoke_names.*", Text, "", "Another name for `token`, `token_type_hint`, `client_id` or `client_secret` in a revocation; `access_token` is the name of `token` if it is an access token. `\"\"` omits one, except `client_secret`."),
     may("endpoints.revoke_params.*", Template, "", "A further parameter of a revocation."),
     may("endpoints.authorization_response_iss_parameter_supported", Flag, "false", "Whether every callback has the issuer in `iss` (RFC 9207). If `true`, one without it is rejected."),
 
-    needs("grants.*.client_auth", Words(CLIENT_AUTHS), "The client authentications that the vendor accepts. The first one is the default."),
+    needs("grants.*.client_auth", Words(ClientAuth::WORDS), "The client authentications that the vendor accepts. The first one is the default."),
     may("grants.*.default_scopes", Texts, "[]", "The default of the setting `scopes`."),
     may("grants.*.required_scopes", Texts, "[]", "Scopes without which the grant doesn't work."),
     may("grants.*.refresh_scopes", Texts, "[]", "Scopes of which a login must request one to get a refresh token."),
@@ -225,7 +210,7 @@ pub const FIELDS: &[Field] = &[
     may("response.keep", Texts, "[]", "Members that are kept and returned as `extra`."),
     may("response.kept.*", Kept, "", "A value that is kept and returned as `extra` under this name: a place in the response, `{ id_token = \"/claim\" }` or `{ header = \"Name\" }`."),
     may("response.token_types.*", Text, "", "A token type besides `Bearer`, with the scheme of its `Authorization` header. If there are any, all others are rejected."),
-    may("response.assume_lifetime_s", Number, "3600", "The lifetime to assume, in seconds, if the response states none."),
+    may("response.assume_lifetime_s", Number, "900", "The lifetime to assume, in seconds, if the response states none."),
     may("response.trace_header", Text, "", "The header with the vendor's trace ID, which errors show."),
 
     may("use.scheme", Text, "Bearer", "The scheme of the `Authorization` header, whatever `token_type` says."),
@@ -252,8 +237,8 @@ pub const FIELDS: &[Field] = &[
     may("errors.*.verdict", Word(VERDICTS), "that of `kind`", "What a program should do."),
     may("errors.*.setting", Text, "", "The setting that the error is about."),
     may("errors.*.retry_after_s", Number, "", "Seconds to wait if the response has no `Retry-After`."),
-    may("errors.*.grants", Words(GRANTS), "all", "Matches only these grants."),
-    may("errors.*.client_auth", Words(CLIENT_AUTHS), "all", "Matches only these client authentications."),
+    may("errors.*.grants", Words(GrantKind::WORDS), "all", "Matches only these grants."),
+    may("errors.*.client_auth", Words(ClientAuth::WORDS), "all", "Matches only these client authentications."),
     may("errors.*.status", Number, "", "Matches only this HTTP status."),
     may("errors.*.error", Text, "", "Matches only this code."),
     may("errors.*.description", Text, "", "Matches only if the message contains this text, ignoring case."),

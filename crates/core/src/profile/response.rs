@@ -65,6 +65,9 @@ pub struct ResponseRules {
     pub trace_header: Option<String>,
 }
 
+/// The default of `assume_lifetime_s`: the shortest session lifetime of the known vendors.
+pub(crate) const DEFAULT_LIFETIME_S: u32 = 900;
+
 /// What the value at `expires_in` means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -152,5 +155,18 @@ impl<'de> Deserialize<'de> for Kept {
         }
 
         deserializer.deserialize_any(Source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DEFAULT_LIFETIME_S;
+    use crate::profile::FIELDS;
+
+    #[test]
+    fn the_reference_has_the_default_lifetime() {
+        let path = "response.assume_lifetime_s";
+        let field = FIELDS.iter().find(|field| field.path == path).unwrap();
+        assert_eq!(field.default, DEFAULT_LIFETIME_S.to_string());
     }
 }

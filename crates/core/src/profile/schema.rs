@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::fields::{FIELDS, Field, GRANTS, Kind, TABLES};
+use super::fields::{FIELDS, Field, Kind, TABLES};
+use crate::GrantKind;
 
 /// Returns the JSON Schema of profiles (draft 2020-12), for editors.
 ///
@@ -85,7 +86,10 @@ fn member(name: &str, fields: &[(&str, &Field)], first: &Field) -> Json {
         return json!({"type": "array", "items": rows});
     }
     if name == "grants" {
-        schema.insert("propertyNames".to_owned(), json!({"enum": GRANTS}));
+        schema.insert(
+            "propertyNames".to_owned(),
+            json!({"enum": GrantKind::WORDS}),
+        );
     }
     Json::Object(schema)
 }
