@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Inner;
 use crate::metadata::MetadataSource;
-use crate::{Connection, Error, Moment, ServerMetadata, discovery};
+use crate::{Connection, Error, ErrorKind, Moment, ServerMetadata, Verdict, discovery};
 
 /// For how long old metadata is used while the server does not return newer one.
 const STALE: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -105,7 +105,8 @@ impl Inner {
         {
             return Ok(Arc::clone(&known.metadata));
         }
-        match connection.fetch_metadata(self.transport.as_ref(), self.clock.as_ref()) {
+        let fetched = connection.fetch_metadata(self.transport.as_ref(), self.clock.as_ref());
+        match fetched.and_then(|fetched| of_same_server(source, cached.as_ref(), fetched)) {
             Ok(fetched) => {
                 self.store_metadata(source, now, &fetched);
                 let metadata = Arc::new(fetched.metadata);
@@ -179,6 +180,31 @@ impl Inner {
             drop(store.compare_and_swap(&key, expected, None, &bytes));
         }
     }
+}
+
+/// Rejects the metadata of another server than the one that the resource named before. It would get
+/// the refresh token and the app's credentials.
+fn of_same_server(
+    source: MetadataSource<'_>,
+    known: Option<&Known>,
+    fetched: discovery::Fetched,
+) -> Result<discovery::Fetched, Error> {
+    let (MetadataSource::Resource(resource), Some(known)) = (source, known) else {
+        return Ok(fetched);
+    };
+    let (before, now) = (&known.metadata.issuer, &fetched.metadata.issuer);
+    if before == now {
+        return Ok(fetched);
+    }
+    let message = format!(
+        "{resource} now names the authorization server {now}, but the app used {before} so far"
+    );
+    Err(Error::new(ErrorKind::Verification, message)
+        .with_verdict(Verdict::FixConfiguration)
+        .with_setting("issuer")
+        .with_hint(format!(
+            "if you trust the new server, set issuer = \"{now}\"; people must then log in again"
+        )))
 }
 
 /// Returns whether this is the value of an entry with metadata, which is not a record of a grant.

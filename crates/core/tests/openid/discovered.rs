@@ -347,6 +347,45 @@ fn the_url_of_an_api_is_enough_to_find_its_server() {
     );
 }
 
+/// What one server issued, and the app's secret, must not reach another server only because the
+/// API's metadata names that one now.
+#[test]
+fn a_resource_cannot_move_a_grant_to_another_server() {
+    const OTHER: &str = "https://login.evil.example";
+    let resource = "https://mcp.acme.example";
+    let named = |issuer| found(&json!({ "resource": resource, "authorization_servers": [issuer] }));
+    let other = || {
+        let token_url = format!("{OTHER}/token");
+        found(&json!({ "issuer": OTHER, "token_endpoint": token_url }))
+    };
+    let settings = [("resource", resource), ("grant", "client-credentials")];
+    let connect = || try_connection(&settings).unwrap();
+    let responses = [
+        named(ISSUER),
+        metadata("/token"),
+        Ok(token_response("t1", 100)),
+    ];
+    let store = memory();
+    let first = client_of(connect(), responses, Arc::clone(&store));
+    first.client.token().unwrap();
+    // Another process. The earlier server is used for another week.
+    let responses = [named(OTHER), other(), Ok(token_response("t2", 100))];
+    let test = client_of(connect(), responses, store);
+    test.clock.advance(Duration::from_secs(3601));
+    test.client.token().unwrap();
+    test.clock.advance(Duration::from_secs(8 * 24 * 3600));
+    for response in [named(OTHER), other()] {
+        test.transport.push(response);
+    }
+    let error = test.client.token().unwrap_err();
+    assert_eq!(error.setting_name(), Some("issuer"), "{error}");
+    assert_eq!(error.verdict(), Verdict::FixConfiguration);
+    assert!(error.message().contains(ISSUER), "{error}");
+    assert!(error.hint().unwrap().contains(OTHER), "{error}");
+    let urls = urls(&test.transport);
+    assert!(!urls.contains(&format!("{OTHER}/token")), "{urls:?}");
+}
+
 #[test]
 fn two_resources_of_one_server_never_share_a_token() {
     let of = |resource| {
