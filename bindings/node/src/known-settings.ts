@@ -76,6 +76,10 @@ export type KnownSettings = {
   ca_file?: SettingValue<string>;
   /** true to trust only the certificates in ca_file */
   ca_only?: SettingValue<'true' | 'false'>;
+  /** a PEM file with the client's certificate for mutual TLS, and those of its issuers */
+  client_certificate_file?: SettingValue<string>;
+  /** a PEM file with the private key of client_certificate_file */
+  client_certificate_key_file?: SettingValue<string>;
   /** the roots to trust: bundled or system */
   roots?: SettingValue<Roots>;
   /** http://host:port of a proxy */

@@ -114,6 +114,12 @@ class Settings(TypedDict, total=False):
     ca_only: str | None
     """true to trust only the certificates in ca_file"""
 
+    client_certificate_file: Path | None
+    """a PEM file with the client's certificate for mutual TLS, and those of its issuers"""
+
+    client_certificate_key_file: Path | None
+    """a PEM file with the private key of client_certificate_file"""
+
     roots: Roots | None
     """the roots to trust: bundled or system"""
 

@@ -338,11 +338,24 @@ impl Reader<'_> {
                     .with_hint("remove roots: with ca_only = true, only ca_file is trusted"),
             );
         }
+        let client_certificate_file = self.settings.path("client_certificate_file");
+        let client_certificate_key_file = self.settings.path("client_certificate_key_file");
+        let lacking = match (&client_certificate_file, &client_certificate_key_file) {
+            (Some(_), None) => Some("client_certificate_key_file"),
+            (None, Some(_)) => Some("client_certificate_file"),
+            _ => None,
+        };
+        if let Some(name) = lacking {
+            return Err(Error::missing(name)
+                .with_hint("mutual TLS needs the certificate and its private key"));
+        }
         Ok(Network {
             timeout,
             roots: roots.unwrap_or(Roots::Bundled),
             ca_file,
             ca_only,
+            client_certificate_file,
+            client_certificate_key_file,
             proxy: self.text("proxy").map(Secret::new),
         })
     }

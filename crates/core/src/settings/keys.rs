@@ -92,6 +92,14 @@ pub const SETTINGS: &[SettingKey] = &[
         "a file of PEM certificates to trust in addition to the roots",
     ),
     public("ca_only", "true to trust only the certificates in ca_file"),
+    public(
+        "client_certificate_file",
+        "a PEM file with the client's certificate for mutual TLS, and those of its issuers",
+    ),
+    public(
+        "client_certificate_key_file",
+        "a PEM file with the private key of client_certificate_file",
+    ),
     public("roots", "the roots to trust: bundled or system"),
     public("proxy", "http://host:port of a proxy"),
     public("timeout_ms", "total time for one request, in milliseconds"),

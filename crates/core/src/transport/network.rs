@@ -1,5 +1,7 @@
 //! The network settings of a connection.
 
+#[cfg(feature = "ureq")]
+use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,6 +18,11 @@ pub struct Network {
     pub ca_file: Option<PathBuf>,
     /// Whether only `ca_file` is trusted, not the roots, setting `ca_only`.
     pub ca_only: bool,
+    /// A PEM file with the client's certificate for mutual TLS and those of its issuers, setting
+    /// `client_certificate_file`.
+    pub client_certificate_file: Option<PathBuf>,
+    /// A PEM file with the private key of that certificate, setting `client_certificate_key_file`.
+    pub client_certificate_key_file: Option<PathBuf>,
     /// The proxy, setting `proxy`. May contain a password. There is no default proxy.
     pub proxy: Option<Secret>,
 }
@@ -27,6 +34,8 @@ impl Default for Network {
             roots: Roots::Bundled,
             ca_file: None,
             ca_only: false,
+            client_certificate_file: None,
+            client_certificate_key_file: None,
             proxy: None,
         }
     }
@@ -34,9 +43,19 @@ impl Default for Network {
 
 #[cfg(feature = "ureq")]
 impl Network {
-    /// Whether both trust the same authorities.
+    /// Whether both trust the same authorities and present the same certificate.
     pub(crate) fn same_trust(&self, other: &Self) -> bool {
-        (self.roots, self.ca_only) == (other.roots, other.ca_only) && self.ca_file == other.ca_file
+        (self.roots, self.ca_only) == (other.roots, other.ca_only) && self.files() == other.files()
+    }
+
+    /// Returns the files that TLS depends on.
+    pub(crate) fn files(&self) -> [Option<&Path>; 3] {
+        [
+            &self.ca_file,
+            &self.client_certificate_file,
+            &self.client_certificate_key_file,
+        ]
+        .map(|file| file.as_deref())
     }
 
     /// Whether both use the same trust and proxy. Their time limits may differ.

@@ -1,5 +1,6 @@
 //! The default transport: ureq 3 over rustls with ring.
 
+mod client_certificate;
 mod connect;
 mod encoding;
 mod explain;

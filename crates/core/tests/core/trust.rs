@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use countersign_core::{
-    Client, Error, ErrorKind, Network, Request, Response, SendError, Transport, UreqTransport, Url,
-    Verdict,
+    Client, Connection, Error, ErrorKind, Network, Request, Response, SendError, Settings,
+    Transport, UreqTransport, Url, Verdict, testing,
 };
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -330,13 +330,86 @@ fn a_server_that_requires_a_client_certificate_is_a_configuration_error() {
         assert_error(
             &server.rejection("localhost", Some(&chain.root)),
             "accepts only clients that have a TLS certificate (mutual TLS)",
-            "endpoint without mutual TLS",
-            Some("token_url"),
+            "set client_certificate_file and client_certificate_key_file",
+            Some("client_certificate_file"),
         );
         // The server accepts a client without a certificate if it only requests one.
         let server = TlsServer::of(&chain, &["-verify", "2", version]);
         let response = server.get("localhost", &trusting(Some(&chain.root)));
         assert_eq!(response.unwrap().status, 200, "{version}");
+    }
+}
+
+#[test]
+fn a_client_presents_its_certificate_to_a_server_that_requires_one() {
+    let (folder, mine) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let chain = Chain::new(folder.path(), "localhost");
+    let own = Chain::with(mine.path(), "app", |params| {
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    });
+    let texts = [&own.server, &own.intermediate].map(|path| std::fs::read_to_string(path).unwrap());
+    let certificate = mine.path().join("client.pem");
+    std::fs::write(&certificate, texts.concat()).unwrap();
+    let network = |certificate: &Path, key: &Path| Network {
+        client_certificate_file: Some(certificate.to_owned()),
+        client_certificate_key_file: Some(key.to_owned()),
+        ..trusting(Some(&chain.root))
+    };
+    let root = own.root.display().to_string();
+    for version in ["-tls1_2", "-tls1_3"] {
+        // The server ends the handshake if it can't verify the certificate.
+        let verify = ["-Verify", "2", "-verify_return_error", "-CAfile", &root];
+        let server = TlsServer::of(&chain, &[&verify[..], &[version]].concat());
+        let response = server.get("localhost", &network(&certificate, &own.key));
+        assert_eq!(response.unwrap().status, 200, "{version}");
+        // The server doesn't know the issuer of this one.
+        let unknown = network(&chain.server, &chain.key);
+        assert!(server.get("localhost", &unknown).is_err(), "{version}");
+        server.rejection("localhost", Some(&chain.root));
+    }
+    for (certificate, key, setting, why) in [
+        (
+            &certificate,
+            &chain.key,
+            "client_certificate_key_file",
+            "does not belong to the first",
+        ),
+        (
+            &certificate,
+            &certificate,
+            "client_certificate_key_file",
+            "no unencrypted PEM private key",
+        ),
+        (
+            &own.key,
+            &own.key,
+            "client_certificate_file",
+            "contains no PEM certificate",
+        ),
+    ] {
+        let error = UreqTransport::new(&network(certificate, key)).unwrap_err();
+        assert_eq!(error.setting_name(), Some(setting), "{error:?}");
+        assert!(error.message().contains(why), "{error:?}");
+    }
+}
+
+#[test]
+fn a_certificate_of_the_client_needs_its_key() {
+    for (given, missing) in [
+        ("client_certificate_file", "client_certificate_key_file"),
+        ("client_certificate_key_file", "client_certificate_file"),
+    ] {
+        let mut settings = Settings::from_pairs([
+            ("provider", "acme"),
+            ("environment", "demo"),
+            ("grant", "client-credentials"),
+            ("client_id", "app"),
+            ("client_secret", "s3cret"),
+        ])
+        .unwrap();
+        settings.set(given, "client.pem").unwrap();
+        let error = Connection::new("mine", &settings, testing::provider()).unwrap_err();
+        assert_eq!(error.setting_name(), Some(missing), "{error:?}");
     }
 }
 

@@ -174,9 +174,9 @@ impl Explain<'_> {
             ErrorKind::Tls,
             format!("{origin} accepts only clients that have a TLS certificate (mutual TLS)"),
         )
-        .with_setting("token_url")
+        .with_setting("client_certificate_file")
         .with_hint(
-            "set base_url or token_url to the vendor's endpoint without mutual TLS: this client has no certificate",
+            "set client_certificate_file and client_certificate_key_file to a certificate that the vendor has accepted, or base_url or token_url to its endpoint without mutual TLS",
         )
     }
 

@@ -29,9 +29,12 @@ pub(super) struct Tls {
 }
 
 impl Tls {
-    /// Builds a configuration for TLS 1.2 and 1.3 that trusts these roots. Uses the process's
-    /// default crypto provider if one is installed, or ring.
-    pub(super) fn new(roots: RootCertStore) -> Result<Self, Error> {
+    /// Builds a configuration for TLS 1.2 and 1.3 that trusts these roots and presents this
+    /// certificate. Uses the process's default crypto provider if one is installed, or ring.
+    pub(super) fn new(
+        roots: RootCertStore,
+        certificate: impl FnOnce(&CryptoProvider) -> Result<Option<Arc<CertifiedKey>>, Error>,
+    ) -> Result<Self, Error> {
         let failed = |error: &dyn fmt::Display| {
             let message = format!("TLS cannot be set up: {error}");
             Error::new(ErrorKind::Tls, message)
@@ -40,7 +43,10 @@ impl Tls {
         let provider = provider.unwrap_or_else(|| Arc::new(ring::default_provider()));
         let verifier =
             Verifier::new(roots, &provider, Words::VENDOR).map_err(|error| failed(&error))?;
-        let requests = Arc::new(CertificateRequests::default());
+        let requests = Arc::new(CertificateRequests {
+            certificate: certificate(&provider)?,
+            threads: Mutex::default(),
+        });
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| failed(&error))?
@@ -119,18 +125,21 @@ fn remaining(details: &ConnectionDetails<'_>) -> NextTimeout {
     timeout
 }
 
-/// Sends no client certificate, and remembers which handshakes requested one. A handshake runs on
-/// one thread, so the thread identifies it. All connections use one resolver, because rustls
-/// resumes a session only with the resolver that started it.
-#[derive(Debug, Default)]
-struct CertificateRequests(Mutex<Vec<ThreadId>>);
+/// Presents the client's certificate, if there is one, and remembers which handshakes requested it. A
+/// handshake runs on one thread, so the thread identifies it. All connections use one resolver,
+/// because rustls resumes a session only with the resolver that started it.
+#[derive(Debug)]
+struct CertificateRequests {
+    certificate: Option<Arc<CertifiedKey>>,
+    threads: Mutex<Vec<ThreadId>>,
+}
 
 impl CertificateRequests {
     /// Returns whether the server requested a certificate in this thread's handshake, and forgets
     /// it.
     fn forget(&self) -> bool {
         let this = std::thread::current().id();
-        let mut threads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         let before = threads.len();
         threads.retain(|thread| *thread != this);
         threads.len() < before
@@ -139,17 +148,17 @@ impl CertificateRequests {
 
 impl ResolvesClientCert for CertificateRequests {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        let mut threads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         threads.push(std::thread::current().id());
-        None
+        self.certificate.clone()
     }
 
     fn has_certs(&self) -> bool {
-        false
+        self.certificate.is_some()
     }
 }
 
-/// The server ended the handshake because the client sent no certificate.
+/// The server ended the handshake because the client sent no certificate, or one that it rejects.
 #[derive(Debug)]
 pub(super) struct CertificateDemanded(io::Error);
 

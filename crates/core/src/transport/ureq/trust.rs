@@ -6,37 +6,41 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 
+use super::client_certificate::client_certificate;
 use super::tls::Tls;
 use crate::settings::{FileStamp, read_trusted};
 use crate::{Error, Network, Roots};
 
-/// The TLS configuration for one set of authorities, rebuilt when `ca_file` changes.
+/// The TLS configuration for one set of authorities and one certificate of the client, rebuilt when
+/// a file of theirs changes.
 pub(super) struct Trust {
     network: Network,
     current: Mutex<Current>,
 }
 
 struct Current {
-    /// The stamp of `ca_file` when it was last checked.
-    stamp: Option<FileStamp>,
+    /// The stamps of the files when they were last checked.
+    stamps: Stamps,
     tls: Tls,
-    /// Why the changed `ca_file` can't be used.
+    /// Why a changed file can't be used.
     unusable: Option<Error>,
 }
+
+type Stamps = [Option<FileStamp>; 3];
 
 impl Trust {
     /// # Errors
     ///
-    /// If `ca_file` can't be read or contains no certificate, or the system's roots can't be
+    /// If a file can't be read or contains no certificate or key, or the system's roots can't be
     /// loaded.
     pub(super) fn new(network: &Network) -> Result<Self, Error> {
-        // Taken before the file is read, so that a change in between is noticed next time.
-        let stamp = network.ca_file.as_deref().map(FileStamp::of);
+        // Taken before the files are read, so that a change in between is noticed next time.
+        let stamps = stamps(network);
         Ok(Self {
             network: network.clone(),
             current: Mutex::new(Current {
-                stamp,
-                tls: Tls::new(roots(network)?)?,
+                stamps,
+                tls: tls(network)?,
                 unusable: None,
             }),
         })
@@ -45,18 +49,18 @@ impl Trust {
     /// Returns the configuration for the next connection.
     ///
     /// If a changed file can't be used, for example because it is half written, the previous
-    /// certificates stay trusted, and [`Trust::warning`] returns the error.
+    /// certificates stay in use, and [`Trust::warning`] returns the error.
     pub(super) fn tls(&self) -> Tls {
         let mut current = self.lock();
-        let stamp = self.network.ca_file.as_deref().map(FileStamp::of);
-        if stamp == current.stamp {
+        let stamps = stamps(&self.network);
+        if stamps == current.stamps {
             current.unusable = None;
             return current.tls.clone();
         }
-        match roots(&self.network).and_then(Tls::new) {
+        match tls(&self.network) {
             Ok(tls) => {
                 *current = Current {
-                    stamp,
+                    stamps,
                     tls,
                     unusable: None,
                 }
@@ -68,7 +72,7 @@ impl Trust {
         current.tls.clone()
     }
 
-    /// Returns why the current `ca_file` is not in use.
+    /// Returns why a current file is not in use.
     pub(super) fn warning(&self) -> Option<Error> {
         self.lock().unusable.clone()
     }
@@ -76,6 +80,16 @@ impl Trust {
     fn lock(&self) -> MutexGuard<'_, Current> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn stamps(network: &Network) -> Stamps {
+    network.files().map(|file| file.map(FileStamp::of))
+}
+
+fn tls(network: &Network) -> Result<Tls, Error> {
+    Tls::new(roots(network)?, |provider| {
+        client_certificate(network, provider)
+    })
 }
 
 fn roots(network: &Network) -> Result<RootCertStore, Error> {
