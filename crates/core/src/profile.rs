@@ -31,7 +31,7 @@ pub use self::assertion::{AssertionRules, ClientAudience, SentAs};
 pub use self::authorize::{AdminConsent, AuthorizeRules, Consent, LoopbackPort};
 pub use self::environment::{Endpoints, Environment, RevocationMethod, RevokedToken};
 pub use self::fields::{FIELDS, Field, Kind};
-pub use self::grant::{GrantRules, PkceSupport, TokenMethod};
+pub use self::grant::{BasicUser, GrantRules, PkceSupport, TokenMethod};
 pub use self::lookup::LookupRules;
 pub use self::mistakes::{Mistake, find_mistakes};
 pub use self::pointer::{Pointer, Pointers};

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::app::text_of;
 use crate::parameters::{ACCESS_TOKEN, is_ours};
-use crate::profile::{Rotation, SentAs};
+use crate::profile::{BasicUser, Rotation, SentAs};
 use crate::{
     App, BasicEncoding, BodyFormat, ClientAuth, ClientIdentity, Connection, Error, ErrorKind, Form,
     GrantKind, Method, Moment, PresentedGrant, Profile, Random, Request, Secret, TokenResponse,
@@ -473,7 +473,10 @@ fn authenticate_client(
     };
     let parameters = match auth {
         ClientAuth::None => parameters,
-        ClientAuth::Basic => return Ok((parameters.form, Some(basic(client)?))),
+        ClientAuth::Basic => {
+            let user = rules.map(|rules| rules.basic_user).unwrap_or_default();
+            return Ok((parameters.form, Some(basic(client, user)?)));
+        }
         ClientAuth::Post => parameters.with("client_secret", client.require_secret()?.expose()),
         ClientAuth::PrivateKeyJwt => {
             let signer = client.require_signer()?;
@@ -500,19 +503,23 @@ fn authenticate_client(
 }
 
 /// Returns the `Basic` credentials (RFC 6749 section 2.3.1, RFC 7617 section 2).
-fn basic(client: &ClientIdentity) -> Result<Secret, Error> {
+fn basic(client: &ClientIdentity, user: BasicUser) -> Result<Secret, Error> {
     let (id, secret) = (client.id.as_str(), client.require_secret()?.expose());
-    let mut pair = Zeroizing::new(String::with_capacity(3 * (id.len() + secret.len()) + 1));
+    let (user, password) = match user {
+        BasicUser::ClientId => (id, secret),
+        BasicUser::ClientSecret => (secret, ""),
+    };
+    let mut pair = Zeroizing::new(String::with_capacity(3 * (user.len() + password.len()) + 1));
     match client.basic_encoding {
         BasicEncoding::Raw => {
-            pair.push_str(id);
+            pair.push_str(user);
             pair.push(':');
-            pair.push_str(secret);
+            pair.push_str(password);
         }
         BasicEncoding::Rfc6749 => {
-            form::encode_into(id, &mut pair);
+            form::encode_into(user, &mut pair);
             pair.push(':');
-            form::encode_into(secret, &mut pair);
+            form::encode_into(password, &mut pair);
         }
     }
     let encoded = base64_simd::STANDARD.encode_to_string(pair.as_bytes());

@@ -244,7 +244,8 @@ impl Connection {
             )
             .with_hint("set authorize_url, or choose a grant without a login")
         })?;
-        let url = self.with_named(url, &[("response_type", "code")]);
+        let response_type = self.profile().authorize.response_type.as_deref();
+        let url = self.with_named(url, &[("response_type", response_type.unwrap_or("code"))]);
         let url = match scopes {
             [] => url,
             scopes => self.with_named(&url, &[("scope", &self.joined(scopes))]),
@@ -296,7 +297,9 @@ impl Connection {
 
     /// Whether a login for this scope uses OpenID Connect and sends a `nonce`.
     pub(crate) fn wants_nonce(&self, scope: &str) -> bool {
-        self.profile().authorize.nonce && scope.split(' ').any(|word| word == "openid")
+        let rules = &self.profile().authorize;
+        let uses_openid = scope.split(' ').any(|word| word == "openid");
+        rules.nonce && (uses_openid || rules.nonce_without_openid)
     }
 
     fn fill_scopes(&self, template: &str) -> String {

@@ -63,10 +63,11 @@ impl<'a> Namer<'a> {
 
     /// Names the secrets of a header.
     pub(super) fn header(&mut self, name: &str, value: &str) -> String {
+        let basic = value.strip_prefix("Basic ").and_then(credentials_of);
+        if let Some(named) = basic {
+            return format!("Basic <{named}>");
+        }
         match value.split_once(' ') {
-            Some(("Basic", credentials)) if is_secret(credentials) => {
-                "Basic <client_id:client_secret>".to_owned()
-            }
             Some((scheme, rest)) => format!("{scheme} {}", self.value(name, rest)),
             None => self.value(name, value),
         }
@@ -93,11 +94,15 @@ impl<'a> Namer<'a> {
     }
 }
 
-/// Returns whether these credentials contain the client secret.
-fn is_secret(credentials: &str) -> bool {
+/// Returns what these credentials consist of, if they contain the client secret.
+fn credentials_of(credentials: &str) -> Option<&'static str> {
     let decoded = STANDARD.decode_to_vec(credentials).unwrap_or_default();
-    let decoded = String::from_utf8_lossy(&decoded);
-    decoded.ends_with(":<client_secret>") || decoded.ends_with(":%3Cclient_secret%3E")
+    let decoded = String::from_utf8_lossy(&decoded).replace("%3C", "<");
+    match decoded.replace("%3E", ">").as_str() {
+        "<client_secret>:" => Some("client_secret:"),
+        pair if pair.ends_with(":<client_secret>") => Some("client_id:client_secret"),
+        _ => None,
+    }
 }
 
 /// Parses a compact JWS without a signature.

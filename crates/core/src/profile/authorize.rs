@@ -14,6 +14,10 @@ pub struct AuthorizeRules {
     /// Whether a login with the scope `openid` sends a `nonce`, which the ID token must repeat
     /// (OpenID Connect Core section 3.1.2.1). True by default.
     pub nonce: bool,
+    /// Whether a login sends a `nonce` also without the scope `openid`.
+    pub nonce_without_openid: bool,
+    /// The `response_type`, `code` by default. The callback must contain the code in its query.
+    pub response_type: Option<String>,
     /// Parameters of the authorization request as templates, such as `access_type = "offline"`. The
     /// setting `authorize.NAME` overrides one of that name. Those of the protocol itself are
     /// rejected.
@@ -38,6 +42,8 @@ impl Default for AuthorizeRules {
     fn default() -> Self {
         Self {
             nonce: true,
+            nonce_without_openid: false,
+            response_type: None,
             params: BTreeMap::new(),
             names: BTreeMap::new(),
             callback_names: BTreeMap::new(),

@@ -368,7 +368,9 @@ fn check_names(
         }
         if new.is_empty() {
             let is_identified = known != TOKEN_NAMES && name == "client_id";
-            if OPTIONAL.contains(&name.as_str()) || is_identified {
+            // Some vendors' refreshes have no client authentication, unlike their code exchanges.
+            let of_refresh = table == "grants.refresh-token.names" && name == "client_secret";
+            if OPTIONAL.contains(&name.as_str()) || is_identified || of_refresh {
                 continue;
             }
             return Err(format!(

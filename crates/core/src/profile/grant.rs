@@ -15,6 +15,9 @@ use crate::http::{BodyFormat, Method};
 pub struct GrantRules {
     /// The supported client authentications. The first one is the default.
     pub client_auth: Vec<ClientAuth>,
+    /// The user of Basic authentication.
+    #[serde(default)]
+    pub basic_user: BasicUser,
     /// The default of the setting `scopes`.
     #[serde(default)]
     pub default_scopes: Vec<String>,
@@ -90,6 +93,18 @@ impl TokenMethod {
             Self::Get => Method::Get,
         }
     }
+}
+
+/// The user of Basic authentication.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum BasicUser {
+    /// The client ID, with the secret as the password (RFC 6749 section 2.3.1).
+    #[default]
+    ClientId,
+    /// The client secret, with an empty password.
+    ClientSecret,
 }
 
 /// Whether logins use PKCE (RFC 7636).

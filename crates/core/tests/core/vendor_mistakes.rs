@@ -102,6 +102,11 @@ fn mistakes_in_requests_are_named() {
             "can be renamed",
         ),
         (
+            "names.client_secret = \"\"",
+            "grants.client-credentials.names.client_secret",
+            "can't be omitted",
+        ),
+        (
             "names.client_id = \"\"",
             "grants.client-credentials.names.client_id",
             "can't be omitted",

@@ -677,3 +677,62 @@ fn a_tenant_in_any_part_of_a_request_has_its_own_grant() {
         assert_eq!(key(rules, "1"), key(rules, "1"), "{rules}");
     }
 }
+
+/// DATEV wants another response type, Hubstaff a nonce.
+#[test]
+fn a_login_has_the_response_type_and_the_nonce_that_the_vendor_wants() {
+    let rules = r#"
+        [authorize]
+        response_type = "code id_token"
+        nonce_without_openid = true
+        [grants.authorization-code]
+        client_auth = ["post"]
+    "#;
+    let connection = connect(rules, &[("scopes", "read")]).unwrap();
+    let query = login(&connection);
+    assert!(
+        query.starts_with("response_type=code%20id_token&"),
+        "{query}"
+    );
+    assert!(query.contains("&nonce"), "{query}");
+    let plain = rules.replace("response_type", "# response_type");
+    let plain = plain.replace("nonce_without_openid", "# nonce_without_openid");
+    let query = login(&connect(&plain, &[("scopes", "read")]).unwrap());
+    assert!(query.starts_with("response_type=code&"), "{query}");
+    assert!(!query.contains("nonce"), "{query}");
+}
+
+/// Stripe's way: the secret key is the user.
+#[test]
+fn basic_authentication_can_have_the_secret_as_the_user() {
+    let rules = r#"
+        [grants.client-credentials]
+        client_auth = ["basic"]
+        basic_user = "client_secret"
+    "#;
+    let connection = connect(rules, &[("grant", "client-credentials")]).unwrap();
+    let request = request(&connection, &PresentedGrant::ClientCredentials);
+    // s3cret!:
+    assert_eq!(header(&request, "Authorization"), ["Basic czNjcmV0ITo="]);
+    assert_eq!(body(&request), "grant_type=client_credentials");
+}
+
+/// Clover's way: a code exchange has the secret, a refresh doesn't.
+#[test]
+fn a_refresh_can_omit_the_secret() {
+    let rules = r#"
+        [grants.authorization-code]
+        client_auth = ["post"]
+        [grants.refresh-token]
+        client_auth = ["post"]
+        names = { client_secret = "" }
+    "#;
+    let connection = connect(rules, &[("grant", "authorization-code")]).unwrap();
+    let exchange = request(&connection, &code());
+    assert!(body(&exchange).contains("&client_secret="));
+    let refresh = request(&connection, &PresentedGrant::RefreshToken("r1".into()));
+    assert_eq!(
+        body(&refresh),
+        "grant_type=refresh_token&refresh_token=r1&client_id=a+b"
+    );
+}
