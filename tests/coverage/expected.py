@@ -46,6 +46,8 @@ class Expected:
         wanted = {"post": ["client_id", "client_secret"], "none": ["client_id"], "basic": [],
                   "private_key_jwt": ["client_assertion", "client_assertion_type"]}[auth]
         for name in wanted:
+            if names.get(name) == "":
+                continue
             if got.pop(names.get(name, name), None) is None:
                 raise ValueError(f"{name} is missing")
         # An assertion may have it beside itself.
@@ -85,7 +87,7 @@ class Expected:
         return self.url("authorization_url"), params
 
     def token(self, kind):
-        """Returns a token request's URL and parameters, without those that authenticate the client."""
+        """Returns a token request's URL and parameters, without the client's authentication."""
         mapping, entry, rules = self.mapping, self.entry, self.mapping.rules_of(kind)
         field = "refresh_url" if kind == "refresh-token" and "refresh_url" in entry else "token_url"
         params = {"grant_type": kind.replace("-", "_")}
@@ -118,14 +120,16 @@ class Expected:
         places |= {name: in_code[name] for name in places if name in in_code}
         body, kept = {}, {}
         put(body, places["access_token"], "t")
-        put(body, places["expires_in"], 1_700_003_600 if in_code else 3600)
+        is_time = in_code.get("expires_as") == "unix"
+        put(body, places["expires_in"], 1_700_003_600 if is_time else 3600)
         for at, value in in_code.get("success", {}).items():
             put(body, at, value)
         proxy = entry.get("proxy") or {}
         base = proxy.get("base_url", "")
         paths = {path: "/" + path.replace(".", "/")
                  for path in entry.get("token_response_metadata") or []}
-        for path, at in (paths | mapping.script.get("kept", {}) | mapping.code.get("kept", {})).items():
+        paths |= mapping.script.get("kept", {}) | mapping.code.get("kept", {})
+        for path, at in paths.items():
             is_url = any(one.startswith("${connectionConfig." + path) for one in base.split(" || "))
             kept[path] = "https://kept.example.com" if is_url else "kept"
             put(body, at, kept[path])

@@ -1,7 +1,7 @@
-"""What the fields of an entry mean, as far as the catalogue's own program says it and not the fields.
+"""What an entry means, as far as the catalogue's own program says it and not the fields.
 
-Read in NangoHQ/nango: packages/shared/lib/clients/provider.client.ts, the post-connection scripts in
-packages/server/lib/hooks/connection/providers, and oauth.controller.ts.
+Read in NangoHQ/nango: packages/shared/lib/clients/provider.client.ts, the post-connection scripts
+in packages/server/lib/hooks/connection/providers, and oauth.controller.ts.
 """
 
 # Fields that say nothing about getting, using or renewing a token.
@@ -117,9 +117,9 @@ ENDS = {
     "oneloginPreConnectionDeletion": {"revoke": "{origin}/auth/oauth2/revoke"},
 }
 
-# Entries whose token requests the program makes in its code. Either why a profile can't say them, or
-# in what they differ from their fields: `names` and `omitted` parameters of all token requests, `of`
-# for one of them, `auth`, `body` and `response` of the profile.
+# Entries whose token requests the program makes in its code: why a profile can't say them, or in
+# what they differ from their fields. `names` and `omitted` are about parameters of all token
+# requests, and `of` about one of them; `auth`, `body` and `response` are as in profiles.
 STEPS = "a second request after the code exchange"
 OWN_TOKEN = "the access token renews itself, without a refresh token"
 JSON_TIKTOK = {
@@ -137,7 +137,8 @@ IN_CODE = {
     "bullhorn": STEPS,
     "clover": {
         "omitted": ["grant_type", "redirect_uri"],
-        "of": {"refresh-token": {"auth": "none"}},
+        "of": {"refresh-token": {
+            "omitted": ["grant_type", "client_secret"]}},
         "response": {"expires_in": "/access_token_expiration", "expires_as": "unix"},
     },
     "coros": "a refresh answers without a token, and extends the old one",
@@ -169,8 +170,10 @@ IN_CODE = {
     "sharepoint-online": SAME,
     "shopline-oauth": "requests with an HMAC in a header",
     "slack": {"response": {"success": {"/ok": True}}},
-    "stripe-app": "Basic with the secret as the user",
-    "stripe-app-sandbox": "Basic with the secret as the user",
+    "stripe-app": {"auth": "basic", "basic_user": "client_secret",
+                   "response": {"assume_lifetime_s": 3600}},
+    "stripe-app-sandbox": {"auth": "basic", "basic_user": "client_secret",
+                           "response": {"assume_lifetime_s": 3600}},
     "threads": STEPS + "; " + OWN_TOKEN,
     "tiktok-accounts": {
         "body": "json", "names": {"code": "auth_code"}, "pkce": "off", "response": JSON_TIKTOK,

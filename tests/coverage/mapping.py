@@ -21,7 +21,7 @@ class Mapping:
     def __init__(self, name, entry):
         self.name, self.entry, self.unsaid = name, entry, []
         # Whether a setting has what the entry takes from the callback.
-        self.by_setting = False
+        self.by_setting = self.has_certificate = False
         self.left = {key for key in entry if key not in facts.IRRELEVANT}
         self.variables = entry.get("connection_config") or {}
         self.kept, self.extra, self.settings = {}, {}, {}
@@ -77,7 +77,8 @@ class Mapping:
             name: about or name for name, about in sorted(self.extra.items())}
         credentials = take("credentials") or {}
         if take("require_client_certificate") or "client_certificate" in credentials:
-            self.say_not("a client certificate (mutual TLS)")
+            profile["grants"][self.grants[0]]["required"] = ["client_certificate_file"]
+            self.has_certificate = True
         for name in credentials:
             if name not in ("client_id", "client_secret", "client_certificate",
                             "client_private_key"):
@@ -272,6 +273,8 @@ class Mapping:
                 names["grant_type"] = ""
             if names:
                 of_grant["names"] = names
+            if "basic_user" in rules:
+                of_grant["basic_user"] = rules["basic_user"]
             if rules.get("body", body) != "form":
                 of_grant["body"] = rules.get("body", body)
             if separator != " ":
@@ -298,7 +301,7 @@ class Mapping:
             profile["grants"][grant] = of_grant
         if len({self.rules_of(grant).get("auth", auth) for grant in self.grants}) > 1:
             self.say_not("another client authentication for refreshes")
-        if any(self.rules_of(grant).get("auth", auth) == "private_key_jwt" for grant in self.grants):
+        if "private_key_jwt" in {self.rules_of(grant).get("auth", auth) for grant in self.grants}:
             profile["assertion"] = {"algorithms": ["RS256"]}
             if "claims" in self.code:
                 profile["assertion"]["claims"] = self.code["claims"]
@@ -323,14 +326,11 @@ class Mapping:
     def _authorize(self, profile):
         authorize = profile["authorize"]
         params = {**(self.take("authorization_params") or {}), **(self.take("auth") or {})}
-        if params.get("response_type", "code") != "code":
-            self.say_not("another response_type")
-        params.pop("response_type", None)
-        # `authorize.nonce` sends one for the scope `openid`.
-        if "nonce" in params:
-            params.pop("nonce")
-            if "openid" not in self.default_scopes:
-                self.say_not("a nonce without the scope openid")
+        if (response_type := params.pop("response_type", "code")) != "code":
+            authorize["response_type"] = response_type
+        # Those with the scope `openid` have one anyway.
+        if params.pop("nonce", None) and "openid" not in self.default_scopes:
+            authorize["nonce_without_openid"] = True
         if scope := params.pop("scope", None):
             profile["grants"]["authorization-code"]["default_scopes"] = scope.split()
             self.default_scopes = scope.split()

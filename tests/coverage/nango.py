@@ -102,6 +102,9 @@ class Command:
             settings["private_key_file"] = "key.pem"
         elif auth != "none":
             settings["client_secret"] = "s3cret"
+        if mapping.has_certificate:
+            settings |= {"client_certificate_file": "client.pem",
+                         "client_certificate_key_file": "client.key"}
         if not mapping.is_cc:
             settings["redirect_uri"] = "https://app.example/callback"
         settings |= mapping.settings
@@ -184,7 +187,8 @@ class Command:
 def others(entries):
     """Returns the numbers of the entries that aren't counted, by mode."""
     return collections.Counter(
-        entry.get("auth_mode") for entry in entries.values() if entry.get("auth_mode") not in GRANTS)
+        entry.get("auth_mode") for entry in entries.values()
+        if entry.get("auth_mode") not in GRANTS)
 
 
 def report(counted, unsaid, by_setting, reasons, not_counted):

@@ -1,4 +1,4 @@
-"""Writes TOML. Only what profiles and configurations need: texts, numbers, booleans, arrays, tables."""
+"""Writes TOML, as far as profiles need it: texts, numbers, booleans, arrays and tables."""
 
 import json
 import re
