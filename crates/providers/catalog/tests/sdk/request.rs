@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use countersign_core::{
-    Clock, Connection, Error, Grant, GrantKind, ManualClock, Method, Profile, Request, Settings,
+    Clock, Connection, Error, GrantKind, ManualClock, PresentedGrant, Profile, Request, Settings,
     SystemRandom, TokenTypeHint, from_profile, jws, revocation_request, signed_token,
     token_request,
 };
@@ -48,16 +48,16 @@ pub(crate) fn normal_request(case: &Value) -> Result<Value, String> {
         .map_err(|error| explain(&error))
 }
 
-fn grant(does: &str, connection: &Connection) -> Grant {
+fn grant(does: &str, connection: &Connection) -> PresentedGrant {
     match (does, connection.grant()) {
-        ("refresh", _) => Grant::RefreshToken(REFRESH_TOKEN.into()),
-        ("code", _) => Grant::AuthorizationCode {
+        ("refresh", _) => PresentedGrant::RefreshToken(REFRESH_TOKEN.into()),
+        ("code", _) => PresentedGrant::AuthorizationCode {
             code: CODE.into(),
             redirect_uri: REDIRECT_URI.to_owned(),
             verifier: "the-verifier".into(),
         },
-        ("token", GrantKind::JwtBearer) => Grant::JwtBearer,
-        ("token", GrantKind::ClientCredentials) => Grant::ClientCredentials,
+        ("token", GrantKind::JwtBearer) => PresentedGrant::JwtBearer,
+        ("token", GrantKind::ClientCredentials) => PresentedGrant::ClientCredentials,
         other => panic!("unknown: {other:?}"),
     }
 }
@@ -113,10 +113,7 @@ fn normal(request: &Request) -> Value {
         Some((base, query)) => format!("{base}?{}", form(query, &mut assertions)),
         None => url.to_string(),
     };
-    let method = match request.method() {
-        Method::Get => "GET",
-        Method::Post => "POST",
-    };
+    let method = request.method().as_str();
     json!({
         "method": method, "url": url, "headers": headers, "body": body, "assertions": assertions,
     })
