@@ -7,7 +7,6 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use countersign_core::{Error, Registry, provider_from_toml};
 use countersign_plugin::{Loader, Sha256};
-use serde_json::json;
 
 use crate::boundary::{call, null, object, optional, out, text};
 use crate::callback::UserData;
@@ -159,24 +158,7 @@ pub unsafe extern "C" fn csign_registry_providers(
     call!(error, || {
         let out = out!(out_json)?;
         let registry = object(registry)?;
-        let all: Vec<_> = registry
-            .registry()
-            .iter()
-            .map(|provider| {
-                let profile = provider.profile();
-                let grants: Vec<_> = profile.grants.keys().map(ToString::to_string).collect();
-                let environments: Vec<_> = profile.environments.keys().collect();
-                json!({
-                    "id": profile.id,
-                    "name": profile.name,
-                    "documentation": profile.documentation,
-                    "environments": environments,
-                    "grants": grants,
-                    "extra": profile.extra,
-                })
-            })
-            .collect();
-        out.put(Owned::into_handle(json!(all).to_string())?);
+        out.put(Owned::into_handle(registry.registry().describe())?);
         Ok(())
     })
 }

@@ -96,6 +96,7 @@ mod presented_grant;
 pub mod profile;
 mod provider;
 mod random;
+mod registry;
 mod requests;
 mod responses;
 mod secret;
@@ -137,8 +138,9 @@ pub use crate::metadata::ServerMetadata;
 pub use crate::pkce::Pkce;
 pub use crate::presented_grant::{PresentedGrant, TokenTypeHint};
 pub use crate::profile::Profile;
-pub use crate::provider::{Provider, Registry, from_profile, provider_from_toml};
+pub use crate::provider::{Provider, from_profile, provider_from_toml};
 pub use crate::random::{Random, SystemRandom};
+pub use crate::registry::Registry;
 pub use crate::requests::{revocation_request, signed_token, token_request};
 pub use crate::responses::{
     read_json, read_resource_response, read_revocation_response, read_token_response, scalar_text,

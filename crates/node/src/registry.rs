@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use countersign_core::{Error, Registry, provider_from_toml};
 use countersign_plugin::{Loader, Sha256};
 use napi_derive::napi;
-use serde_json::json;
 
 use crate::callback::{Log, LogFields};
 use crate::host::{Host, NativeHost, run};
@@ -87,20 +86,7 @@ impl NativeRegistry {
         let providers = Arc::clone(&self.providers);
         run(&self.host, call, move || {
             let registry = providers.lock().clone();
-            let all = registry.iter().map(|provider| {
-                let profile = provider.profile();
-                let grants: Vec<_> = profile.grants.keys().map(ToString::to_string).collect();
-                let environments: Vec<_> = profile.environments.keys().collect();
-                json!({
-                    "id": profile.id,
-                    "name": profile.name,
-                    "documentation": profile.documentation,
-                    "environments": environments,
-                    "grants": grants,
-                    "extra": profile.extra,
-                })
-            });
-            Ok(Value::Text(json!(all.collect::<Vec<_>>()).to_string()))
+            Ok(Value::Text(registry.describe()))
         });
     }
 }
