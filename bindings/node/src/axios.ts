@@ -44,9 +44,10 @@ interface Answer {
  * API responds with 401, it invalidates that token, gets another one and repeats the request once,
  * if its body is not a stream. The second response goes to the caller, whatever it is.
  *
- * axios removes the token if it follows a redirect to another origin. If the vendor's API expects the
- * token in other headers than `Authorization`, which axios doesn't remove, redirects are not followed. A plain http request to
- * another machine rejects with a `UsageError`, because the token is not sent in clear text.
+ * axios removes the token if it follows a redirect to another origin. If the vendor's API expects
+ * the token in other headers than `Authorization`, which axios doesn't remove, redirects are not
+ * followed. A plain http request to another machine rejects with a `UsageError`, because the token
+ * is not sent in clear text.
  *
  * @example
  * ```js

@@ -27,7 +27,8 @@ import okhttp3.Response;
  * }</pre>
  *
  * <p>Every request gets the token, so use this client only for the API that the token is for. The
- * token is not sent in clear text to another machine, nor with a redirect to another origin. A request with a one-shot body is not repeated.
+ * token is not sent in clear text to another machine, nor with a redirect to another origin. A
+ * request with a one-shot body is not repeated.
  *
  * <p>If there is no token, the call fails with an {@link IOException}, as OkHttp expects of
  * interceptors. Its cause is the {@link dev.countersign.CountersignException}, or an
