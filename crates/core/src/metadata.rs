@@ -148,6 +148,9 @@ impl ServerMetadata {
 
     /// Checks that the server offers this client authentication.
     ///
+    /// [`ClientAuth::None`] is always accepted: servers that let public clients in, such as Keycloak,
+    /// don't all list `none`.
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::Setting`] for `client_auth`; the hint lists what the server offers. The client
@@ -171,7 +174,7 @@ impl ServerMetadata {
     pub fn check_client_auth(&self, client_auth: ClientAuth) -> Result<(), Error> {
         let offered = &self.token_endpoint_auth_methods_supported;
         let wanted = registered_name(client_auth);
-        if offered.iter().any(|method| method == wanted) {
+        if client_auth == ClientAuth::None || offered.iter().any(|method| method == wanted) {
             return Ok(());
         }
         let usable: Vec<_> = ClientAuth::ALL

@@ -73,7 +73,8 @@ impl ResourceMetadata {
 ///
 /// - [`ErrorKind::Setting`]: `resource` is not a URL, or has a fragment.
 /// - [`ErrorKind::Unreadable`]: the resource has no metadata, or names no authorization server.
-/// - [`ErrorKind::Verification`]: the metadata is of another resource, or is on another origin.
+/// - [`ErrorKind::Verification`]: the metadata is of another resource, is on another origin, or names
+///   a server on this machine's loopback.
 /// - As [`Transport::send`], and if the server is unavailable.
 ///
 /// # Example
@@ -172,12 +173,29 @@ fn metadata_address(resource: &Url, response: &Response) -> Result<Option<Url>, 
     }
 }
 
+/// Checks that there is a server, and that a resource elsewhere doesn't lead to this machine's.
 fn with_servers(metadata: ResourceMetadata) -> Result<ResourceMetadata, Error> {
+    let resource = Url::parse(&metadata.resource)?;
     if metadata.authorization_servers.is_empty() {
-        let url = Url::parse(&metadata.resource)?;
-        return Err(missing(&url, "names no authorization server"));
+        return Err(missing(&resource, "names no authorization server"));
     }
-    Ok(metadata)
+    let servers = metadata.authorization_servers.iter();
+    let mut urls = servers.filter_map(|issuer| Url::parse(issuer).ok());
+    match urls.find(|url| url.is_loopback() && !resource.is_loopback()) {
+        None => Ok(metadata),
+        Some(url) => {
+            let message = format!(
+                "{} names the authorization server {url}, which is on this machine's loopback",
+                resource.without_query()
+            );
+            Err(Error::new(ErrorKind::Verification, message)
+                .with_verdict(Verdict::FixConfiguration)
+                .with_setting("resource")
+                .with_hint(
+                    "check resource; if that server is right, set issuer instead of resource",
+                ))
+        }
+    }
 }
 
 fn missing(resource: &Url, what: &str) -> Error {

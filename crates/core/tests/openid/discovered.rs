@@ -208,6 +208,19 @@ fn a_server_without_the_endpoint_is_named() {
     let test = client(&memory(), [found(&document)]);
     let error = test.client.token().unwrap_err();
     assert!(error.message().contains("has no token endpoint"), "{error}");
+
+    let document = json!({ "issuer": ISSUER, "token_endpoint": "https://tokens.acme.example/t" });
+    let found = Ok(Response::new(200, [], document.to_string()));
+    let settings = [
+        ("issuer", ISSUER),
+        ("grant", "authorization-code"),
+        ("redirect_uri", "https://app.example/callback"),
+    ];
+    let test = client_of(try_connection(&settings).unwrap(), [found], memory());
+    let error = test.client.start_login(None).unwrap_err();
+    let message = error.message();
+    assert!(message.contains("no authorization endpoint"), "{error}");
+    assert!(error.hint().unwrap().contains("authorize_url"), "{error}");
 }
 
 /// The refresh token isn't spent, because it never leaves.

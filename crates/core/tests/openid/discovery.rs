@@ -99,6 +99,8 @@ fn the_refusal_of_a_client_authentication_lists_what_the_server_offers() {
     let metadata = discovered(ISSUER, [found(&document)]).0.unwrap();
     let error = metadata.check_client_auth(ClientAuth::Post).unwrap_err();
     assert!(error.hint().unwrap().contains("tls_client_auth"), "{error}");
+    // Keycloak has public clients and doesn't list `none`.
+    assert!(metadata.check_client_auth(ClientAuth::None).is_ok());
 }
 
 #[test]
@@ -196,6 +198,26 @@ fn a_server_on_the_loopback_can_name_the_loopback() {
     document["token_endpoint"] = json!("http://127.0.0.1:9000/token");
     let metadata = discovered(issuer, [found(&document)]).0.unwrap();
     assert_eq!(metadata.token_endpoint.unwrap().port(), 9000);
+}
+
+/// Two readers of such a document could see two issuers.
+#[test]
+fn a_member_that_is_there_twice_is_not_metadata() {
+    let twice = format!(
+        r#"{{"issuer": "https://evil.example", "issuer": "{ISSUER}", "token_endpoint": "{ISSUER}/token"}}"#
+    );
+    let page = || Ok(Response::new(200, [], twice.as_str()));
+    let error = error(ISSUER, [page(), page()]);
+    assert_eq!(error.kind(), ErrorKind::Unreadable, "{error}");
+}
+
+#[test]
+fn a_document_of_many_levels_does_not_exhaust_the_stack() {
+    let deep = format!(r#"{{"issuer": "{ISSUER}", "x": {}"#, "[".repeat(500_000));
+    let page = || Ok(Response::new(200, [], deep.as_str()));
+    let error = error(ISSUER, [page(), page()]);
+    assert_eq!(error.kind(), ErrorKind::Unreadable, "{error}");
+    assert!(error.to_string().len() < 1000);
 }
 
 #[test]

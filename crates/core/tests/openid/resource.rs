@@ -102,3 +102,29 @@ fn a_resource_without_metadata_is_a_setting_to_fix() {
         "{error}"
     );
 }
+
+/// Otherwise a resource could make this machine request its own services.
+#[test]
+fn a_resource_elsewhere_cannot_name_a_server_on_this_machine() {
+    for server in [
+        "http://127.0.0.1:9000",
+        "https://localhost",
+        "http://[::1]:9000/t1",
+    ] {
+        let mut document = document(RESOURCE);
+        document["authorization_servers"] = json!(["https://login.acme.example", server]);
+        let (outcome, urls) = discovered([found(&document)]);
+        let error = outcome.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Verification, "{server}: {error}");
+        assert_eq!(error.setting_name(), Some("resource"), "{server}");
+        assert_eq!(urls.len(), 1, "{server}");
+    }
+    // A development machine has both.
+    let resource = "http://127.0.0.1:8000";
+    let document = json!({
+        "resource": resource,
+        "authorization_servers": ["http://127.0.0.1:9000"],
+    });
+    let transport = MockTransport::new([found(&document)]);
+    discover_resource(resource, &*transport, &ManualClock::at(NOW)).unwrap();
+}
