@@ -1,9 +1,17 @@
-//! Embeds the profiles, without their comments.
+//! Embeds the profiles, without their comments and compressed.
+//!
+//! Short texts compress badly, and these have much in common. So all of them continue the same
+//! compressed text, the dictionary, which consists of some of the profiles.
 #![allow(clippy::disallowed_methods, reason = "builds read files and variables")]
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
+
+use flate2::{Compress, Compression, FlushCompress, Status};
+
+/// One of so many profiles is in the dictionary. More save 2 KB, and make each profile slower to open.
+const SAMPLES: usize = 14;
 
 fn main() {
     println!("cargo:rerun-if-changed=profiles");
@@ -16,22 +24,62 @@ fn main() {
             &env::var("COUNTERSIGN_VENDORS").unwrap_or_default(),
         );
     }
+    let texts: Vec<_> = known
+        .iter()
+        .map(|(_, path)| without_comments(&fs::read_to_string(path).unwrap()))
+        .collect();
+    let samples = texts.iter().step_by(SAMPLES).map(String::as_str);
+    let dictionary = samples.collect::<String>();
+    let (dictionary_packed, _) = packed(&dictionary, "");
+    let (mut words, mut profiles) = (String::new(), Vec::new());
     // An array, not a slice: a static with a cell can't be borrowed by a constant.
     let mut code = format!("static VENDORS: [Vendor; {}] = [\n", known.len());
-    for (id, path) in known {
-        let text = fs::read_to_string(&path).unwrap();
-        let text = without_comments(&text);
+    for ((id, path), text) in known.iter().zip(&texts) {
         let field = |name| {
-            let found = top_level(&text, name);
+            let found = top_level(text, name);
             found.unwrap_or_else(|| panic!("{}: no `{name}` at the top", path.display()))
         };
         let (name, written) = (field("name"), field("id"));
         assert_eq!(id, written, "{}: the id differs", path.display());
-        writeln!(code, "    Vendor::new({id:?}, {name:?}, {text:?}),").unwrap();
+        let (before, profile) = packed(&dictionary, text);
+        assert_eq!(before, dictionary_packed, "the dictionary is the same");
+        let (word, packed) = (words.len(), profiles.len());
+        writeln!(
+            code,
+            "    Vendor::new({word}, {}, {}, {packed}, {}),",
+            id.len(),
+            name.len(),
+            profile.len(),
+        )
+        .unwrap();
+        words.extend([id, name]);
+        profiles.extend(profile);
     }
-    code.push_str("];\n");
+    writeln!(
+        code,
+        "];\nconst DICTIONARY_LEN: usize = {};",
+        dictionary.len()
+    )
+    .unwrap();
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap());
     fs::write(out.join("vendors.rs"), code).unwrap();
+    fs::write(out.join("words"), words).unwrap();
+    fs::write(out.join("dictionary"), dictionary_packed).unwrap();
+    fs::write(out.join("profiles"), profiles).unwrap();
+}
+
+/// Compresses the dictionary and a text that continues it. The first part is the same for all texts.
+fn packed(dictionary: &str, text: &str) -> (Vec<u8>, Vec<u8>) {
+    let mut compress = Compress::new(Compression::best(), false);
+    let mut part = |text: &str, flush| {
+        let mut out = Vec::with_capacity(text.len() + 1024);
+        let status = compress.compress_vec(text.as_bytes(), &mut out, flush);
+        assert_ne!(status.unwrap(), Status::BufError);
+        assert!(out.len() < out.capacity(), "there was room for all");
+        out
+    };
+    let dictionary = part(dictionary, FlushCompress::Sync);
+    (dictionary, part(text, FlushCompress::Finish))
 }
 
 /// Returns the profiles by their vendors' ids, in order.
