@@ -16,6 +16,7 @@ mod examples;
 mod fuzz;
 mod package;
 mod sandbox;
+mod servers;
 mod source;
 mod table;
 mod test;
@@ -31,6 +32,7 @@ cargo xtask COMMAND
   demo      Run five jobs, from key to token, against the sandbox over TLS
   sandbox   Run the sandbox until it is stopped; --help lists its options
   test      Run every check; --fast: only those that take a few minutes in total
+  servers   Run the tests against Keycloak as well, which is downloaded: 164 MB, minutes to start
   tidy      Check the house rules that no compiler checks
   cycles    Check that modules don't depend on each other in a cycle
   examples  Count public functions with a runnable example; --missing: list those without
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
     let outcome = match words[..] {
         ["demo"] => demo::run(),
         ["test", ref options @ ..] => test::run(options),
+        ["servers"] => servers::run(),
         ["tidy"] => tidy::run(),
         ["cycles"] => cycles::run(),
         ["examples", ref options @ ..] => examples::run(options),

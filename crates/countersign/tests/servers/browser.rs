@@ -1,5 +1,5 @@
-//! A person's browser, as far as oidc-provider's development pages need one: cookies, redirects and
-//! two forms.
+//! A person's browser, as far as the servers' pages need one: cookies, redirects, and forms to log in
+//! and to consent.
 
 use std::collections::BTreeMap;
 
@@ -16,16 +16,15 @@ pub(crate) fn approve(url: &str, redirect_uri: &str) -> String {
         .http_status_as_error(false)
         .build();
     let mut browser = Browser {
+        origin: origin(url).to_owned(),
         agent: config.into(),
         cookies: BTreeMap::new(),
     };
-    let origin = origin(url).to_owned();
     let mut response = browser.get(url);
     for _ in 0..MAX_HOPS {
         let location = header(&response, "location");
         response = match location {
             Some(next) if next.starts_with(redirect_uri) => return next,
-            Some(next) if next.starts_with('/') => browser.get(&format!("{origin}{next}")),
             Some(next) => browser.get(&next),
             None => {
                 let page = response.body_mut().read_to_string().unwrap();
@@ -37,28 +36,38 @@ pub(crate) fn approve(url: &str, redirect_uri: &str) -> String {
 }
 
 struct Browser {
+    /// The server that all pages are on.
+    origin: String,
     agent: Agent,
     cookies: BTreeMap<String, String>,
 }
 
 impl Browser {
     fn get(&mut self, url: &str) -> Response<Body> {
-        let request = self.agent.get(url).header("Cookie", self.cookie_header());
+        let request = self.agent.get(self.absolute(url));
+        let request = request.header("Cookie", self.cookie_header());
         let response = request.call().unwrap();
         self.keep_cookies(response)
     }
 
-    /// Submits the page's form: the login form with any name, or the consent form.
+    /// Submits the page's form, which asks who logs in or whether to consent.
     fn submit(&mut self, page: &str) -> Response<Body> {
-        let action = attribute(page, "action=\"").unwrap_or_else(|| panic!("no form in {page}"));
-        let prompt = attribute(page, "name=\"prompt\" value=\"").unwrap_or_default();
-        let fields = [("prompt", prompt), ("login", "joe"), ("password", "any")];
-        let request = self
-            .agent
-            .post(action)
-            .header("Cookie", self.cookie_header());
-        let response = request.send_form(fields).unwrap();
+        let (_, form) = page
+            .split_once("<form")
+            .unwrap_or_else(|| panic!("no form in {page}"));
+        let form = form.split("</form>").next().unwrap_or_default();
+        let action = attribute(form, "action").expect("the form has an action");
+        let request = self.agent.post(self.absolute(&action));
+        let request = request.header("Cookie", self.cookie_header());
+        let response = request.send_form(fields(form)).unwrap();
         self.keep_cookies(response)
+    }
+
+    fn absolute(&self, url: &str) -> String {
+        match url.strip_prefix('/') {
+            Some(path) => format!("{}/{path}", self.origin),
+            None => url.to_owned(),
+        }
     }
 
     fn cookie_header(&self) -> String {
@@ -85,9 +94,27 @@ fn header(response: &Response<Body>, name: &str) -> Option<String> {
     Some(value.to_str().unwrap().to_owned())
 }
 
-fn attribute<'a>(page: &'a str, before: &str) -> Option<&'a str> {
-    let (_, rest) = page.split_once(before)?;
-    rest.split('"').next()
+/// Fills a form: the login with any name, the consent with a yes.
+fn fields(form: &str) -> Vec<(String, String)> {
+    let tags = ["<input", "<button"].map(|tag| form.split(tag).skip(1));
+    let tags = tags.into_iter().flatten();
+    let named = tags.filter_map(|tag| {
+        let tag = tag.split('>').next()?;
+        let name = attribute(tag, "name").filter(|name| name != "cancel")?;
+        let value = match name.as_str() {
+            "login" | "username" => "joe".to_owned(),
+            "password" => "any".to_owned(),
+            _ => attribute(tag, "value").unwrap_or_default(),
+        };
+        Some((name, value))
+    });
+    named.collect()
+}
+
+fn attribute(tag: &str, name: &str) -> Option<String> {
+    let (_, rest) = tag.split_once(&format!(" {name}=\""))?;
+    let value = rest.split('"').next()?;
+    Some(value.replace("&amp;", "&"))
 }
 
 fn origin(url: &str) -> &str {

@@ -1,4 +1,5 @@
-//! Discovery, logins and refreshes at an authorization server that others wrote: oidc-provider.
+//! Discovery, logins and refreshes at authorization servers that others wrote: oidc-provider, and on
+//! request [Keycloak](keycloak).
 //!
 //! Needs node and npm, and downloads the server's packages once.
 
@@ -9,6 +10,7 @@
 )]
 
 mod browser;
+mod keycloak;
 mod oidc_provider;
 
 use countersign_core::{

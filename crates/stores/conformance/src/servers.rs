@@ -76,7 +76,7 @@ impl Drop for Guarded {
 }
 
 /// Returns a port that nobody listens on, below the range for outgoing connections.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let mut seed = std::process::id().wrapping_mul(2_654_435_761);
     for _ in 0..10_000 {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
