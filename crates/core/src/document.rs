@@ -1,8 +1,11 @@
 //! What is wrong with a TOML text, for messages.
 
+mod read;
+
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub(crate) use self::read::read;
 use crate::nearest::nearest;
 
 /// Rejects other values in place of a table, because serde reads an array into a struct's fields,
@@ -38,28 +41,15 @@ pub(crate) fn only_tables(table: &DeTable<'_>, names: &[&str]) -> Result<(), (us
     Ok(())
 }
 
-/// Returns what is wrong, without the source.
-pub(crate) fn explain(text: &str, mut error: toml::de::Error) -> String {
+/// Returns what is wrong with the syntax, without the source, which may contain a secret.
+pub(crate) fn explain(text: &str, error: &toml::de::Error) -> String {
     // The span of this error is a key, never a value.
     if error.message() == "duplicate key"
         && let Some(key) = error.span().and_then(|span| text.get(span))
     {
         return format!("duplicate key `{key}`");
     }
-    // Otherwise, Display quotes the line, which may contain a secret.
-    error.set_input(None);
-    let said = error.to_string();
-    let why = match said.trim_end().split_once("\nin ") {
-        Some((why, field)) => format!("{field}: {why}"),
-        None => said.trim_end().to_owned(),
-    };
-    match meant(error.message()) {
-        Some(name) => {
-            let why = why.split(", expected ").next().unwrap_or_default();
-            format!("{why}; did you mean `{name}`?")
-        }
-        None => why,
-    }
+    error.message().trim_end().to_owned()
 }
 
 /// Returns the line of a byte, counted from 1.

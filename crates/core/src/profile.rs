@@ -300,11 +300,10 @@ impl Profile {
 
 /// Returns where the text is wrong and why, if it is.
 fn read(text: &str) -> Result<Profile, (usize, String)> {
-    let explain = |error: toml::de::Error| {
+    let table = DeTable::parse(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
-        (at, document::explain(text, error))
-    };
-    let table = DeTable::parse(text).map_err(explain)?;
+        (at, document::explain(text, &error))
+    })?;
     document::only_tables(table.get_ref(), TABLES)?;
-    Profile::deserialize(toml::de::Deserializer::from(table)).map_err(explain)
+    document::read(table).map_err(|problem| (problem.at(), problem.explain()))
 }

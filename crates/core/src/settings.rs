@@ -465,7 +465,7 @@ fn parse_with(text: &str, line: impl Fn(usize) -> usize) -> Result<(Parsed, Vec<
     let reject = |message: String| Error::new(ErrorKind::Setting, message);
     let top = DeTable::parse(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
-        let why = document::explain(text, error);
+        let why = document::explain(text, &error);
         let error = reject(format!("line {}: {why}", line(at)));
         match windows_path::in_line(text, at) {
             true => error.with_hint(windows_path::HINT),

@@ -38,6 +38,18 @@ fn errors_name_the_field_and_its_line() {
             "`refresh.grace_s`: invalid value: integer `-1`, expected u32",
         ),
         (
+            "refresh.grace_s = 2020-01-01",
+            "`refresh.grace_s`: invalid type: date, expected u32",
+        ),
+        (
+            "refresh.grace_s = 0x1_0000_0000_0000_0000",
+            "`refresh.grace_s`: the integer is too large",
+        ),
+        (
+            "refresh.grace_s = 0x1_0000_0000",
+            "`refresh.grace_s`: invalid value: integer `4294967296`, expected u32",
+        ),
+        (
             "assertion.jwt_id = \"yes\"",
             "`assertion.jwt_id`: invalid type: string \"yes\", expected a boolean",
         ),

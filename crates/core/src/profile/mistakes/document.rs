@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -62,7 +61,7 @@ impl<'a> Document<'a> {
         }
         let mistakes = errors.into_iter().map(|error| {
             let at = error.span().map_or(0, |span| span.start);
-            let message = document::explain(text, error);
+            let message = document::explain(text, &error);
             let fix = match message.strip_prefix("duplicate key ") {
                 Some(key) => format!("keep only one {key}"),
                 None => "correct the syntax (https://toml.io); texts are in quotes".to_owned(),
@@ -79,13 +78,9 @@ impl<'a> Document<'a> {
 
     /// Reads the profile.
     pub(super) fn read(&self) -> Result<Profile, ReadError> {
-        let explain = |error: toml::de::Error| {
-            let at = error.span().map_or(0, |span| span.start);
-            (at, document::explain(self.text, error))
-        };
         let profile = document::only_tables(self.table.get_ref(), TABLES).and_then(|()| {
-            let deserializer = toml::de::Deserializer::from(self.table.clone());
-            Profile::deserialize(deserializer).map_err(explain)
+            let read = document::read(self.table.clone());
+            read.map_err(|problem| (problem.at(), problem.explain()))
         });
         read(profile)
     }
