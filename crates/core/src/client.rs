@@ -34,6 +34,7 @@ mod rotate;
 mod salvage;
 mod save;
 mod seed;
+mod shared;
 mod single_flight;
 mod slot;
 mod storeless;
@@ -44,7 +45,6 @@ mod whom;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 pub use self::background::Stop;
@@ -52,23 +52,20 @@ pub use self::builder::ClientBuilder;
 pub use self::cancel::Cancel;
 use self::counters::Counters;
 pub use self::counters::Counts;
-use self::credentials::Credentials;
-use self::failpoint::{Failpoints, Point};
+use self::failpoint::Point;
 pub use self::forget::Revocation;
 use self::fresh::Cache;
 pub use self::fresh::{Cached, Fresh};
 use self::futures::Reads;
 pub use self::history::{Event, What};
 pub use self::inspect::{EndedGrant, PendingAttempt, RecordSummary, ServerRest};
-use self::leases::Leases;
-use self::metadata::Metadata;
 pub use self::pending::{Pending, TokenFuture};
 use self::persistence::Persistence;
 pub(crate) use self::record::guessed_lifetime;
 pub use self::seed::SpentSeeds;
+use self::shared::Shared;
 use self::single_flight::{SingleFlight, Want};
-use self::timer::Timer;
-use crate::{Clock, Connection, Error, Extra, Random, Source, Token, Transport};
+use crate::{Connection, Error, Extra, Source, Token};
 
 /// Returns a connection's token and keeps it valid.
 ///
@@ -118,40 +115,21 @@ use crate::{Clock, Connection, Error, Extra, Random, Source, Token, Transport};
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
 
+/// The state of one grant.
 struct Inner {
-    connection: Arc<Connection>,
-    credentials: Credentials,
-    metadata: Metadata,
-    registration: registration::Current,
-    transport: Arc<dyn Transport>,
-    clock: Arc<dyn Clock>,
-    random: Arc<dyn Random>,
     persistence: Persistence,
-    leases: Leases,
-    /// The fingerprint of the connection's requests. Only a token that was requested with the same
-    /// one belongs to the connection. `None` if the provider fails, which fails its requests too.
+    /// The client that the server registered for this grant, if no `client_id` is set.
+    registration: registration::Current,
+    /// The fingerprint of the grant's requests. Only a token that was requested with the same one
+    /// belongs to the grant. `None` if the provider fails, which fails its requests too.
     asks_for: Option<String>,
-    /// The host, process and client, as events name them.
-    who: String,
-    /// A random number between 0 and 1 that keeps the clients of a fleet from acting all at once.
-    jitter: f32,
-    /// How far the server's clock is ahead of ours, if assertions must follow it.
-    skew_s: AtomicI64,
     single_flight: SingleFlight,
     reads: Reads,
-    timer: Timer,
     shown: Cache,
     counters: Counters,
-    spent_seeds: Option<Arc<dyn SpentSeeds>>,
-    listener: Option<Listener>,
-    warning: Option<OnWarning>,
-    failpoints: Option<Arc<dyn Failpoints>>,
-    /// Overrides the settings, for tests.
-    max_wait: Option<Duration>,
+    /// Dropped last: nobody has the token when the listener is dropped.
+    shared: Arc<Shared>,
 }
-
-type OnWarning = Arc<dyn Fn(&Error) + Send + Sync>;
-type Listener = Arc<dyn Fn(&Change) + Send + Sync>;
 
 /// A change of a connection's grant. It is as durable as the store promises.
 #[derive(Clone, Debug)]
@@ -209,7 +187,7 @@ impl Client {
     /// assert_eq!(client.connection().name(), "mine");
     /// ```
     pub fn connection(&self) -> &Connection {
-        &self.0.connection
+        &self.0.shared.connection
     }
 
     /// Returns a token that is valid for at least the connection's `min_valid_s`.
@@ -258,7 +236,7 @@ impl Client {
     /// ```
     #[inline]
     pub fn fresh(&self) -> Option<Fresh<'_>> {
-        self.0.shown.fresh(self.0.clock.as_ref())
+        self.0.shown.fresh(self.0.shared.clock.as_ref())
     }
 
     /// Returns the cached token if it is valid long enough, without waiting.
@@ -280,7 +258,7 @@ impl Client {
     pub fn peek(&self, min_valid: Option<Duration>) -> Option<Token> {
         let token = match min_valid {
             None => self.fresh()?.with_source(Source::Cache),
-            Some(min) => self.0.shown.valid_for(min, self.0.clock.now())?,
+            Some(min) => self.0.shown.valid_for(min, self.0.shared.clock.now())?,
         };
         self.0.counters.hits.add();
         Some(token)
@@ -518,18 +496,18 @@ impl Inner {
     fn early(&self, token: &Token) -> Duration {
         const MAX_SPREAD: Duration = Duration::from_secs(60);
         let spread = (token.data().lifetime.length / 20).min(MAX_SPREAD);
-        self.connection.min_valid() + spread.mul_f32(self.jitter)
+        self.shared.connection.min_valid() + spread.mul_f32(self.shared.jitter)
     }
 
     fn failpoint(&self, point: Point) -> Result<(), Error> {
-        match &self.failpoints {
+        match &self.shared.failpoints {
             Some(failpoints) => failpoints.at(point),
             None => Ok(()),
         }
     }
 
     fn notify(&self, change: &Change) {
-        if let Some(listener) = &self.listener {
+        if let Some(listener) = &self.shared.listener {
             listener(change);
         }
     }
@@ -544,7 +522,7 @@ const DEFAULT_WANT: Want = Want {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("connection", &self.0.connection.name())
+            .field("connection", &self.0.shared.connection.name())
             .field("store", &self.0.persistence.store())
             .finish_non_exhaustive()
     }

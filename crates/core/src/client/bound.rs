@@ -40,21 +40,23 @@ impl Inner {
     /// It covers everything that a call may wait for: a lease, the deadline of a lost attempt, two
     /// requests and the store.
     pub(super) fn max_wait(&self) -> Duration {
-        self.max_wait.unwrap_or_else(|| max_wait(&self.connection))
+        self.shared
+            .max_wait
+            .unwrap_or_else(|| max_wait(&self.shared.connection))
     }
 
     /// Builds the error for a caller that has waited for [`Inner::max_wait`].
     pub(super) fn hangs(&self, what: &str) -> Error {
-        hangs(&self.connection, what, self.max_wait())
+        hangs(&self.shared.connection, what, self.max_wait())
     }
 
     /// Builds the error for a caller whose own timeout is over.
     pub(super) fn timed_out(&self, what: &str, timeout: Duration) -> Error {
-        let (label, timeout) = (self.connection.label(), timeout.as_secs_f32());
+        let (label, timeout) = (self.shared.connection.label(), timeout.as_secs_f32());
         let message =
             format!("{label}: {what} did not finish within the call's timeout, {timeout} s");
         Error::new(ErrorKind::Timeout, message)
-            .with_provider(&self.connection.profile().id)
+            .with_provider(&self.shared.connection.profile().id)
             .with_hint(
                 "call again, or pass a longer timeout: the work continues, and its outcome is kept",
             )

@@ -13,9 +13,10 @@ use super::leases::Leases;
 use super::metadata::Metadata;
 use super::persistence::Persistence;
 use super::seed::SpentSeeds;
+use super::shared::{Listener, OnWarning, Shared};
 use super::single_flight::SingleFlight;
 use super::timer::Timer;
-use super::{Change, Client, Inner, Listener, OnWarning, defaults, registration, storeless};
+use super::{Change, Client, Inner, defaults, registration, storeless};
 use crate::{
     Clock, Connection, Durability, Error, Owner, Random, Store, StoreSetting, SystemClock,
     SystemRandom, Transport, random, store,
@@ -383,30 +384,34 @@ impl ClientBuilder {
         let connection = Arc::new(connection);
         let persistence =
             Persistence::new(store, fallback, Arc::clone(&clock), Arc::clone(&connection));
-        Ok(Client(Arc::new(Inner {
+        let asks_for = connection.request_fingerprint().ok();
+        let shared = Shared {
             who: Owner::of_this_process(&word[..6]).as_str().to_owned(),
             jitter: f32::from(u16::from_be_bytes([spread[0], spread[1]])) / 65_536.0,
             transport,
-            persistence,
             leases,
             clock,
             random,
-            asks_for: connection.request_fingerprint().ok(),
             connection,
             credentials,
             metadata: Metadata::default(),
-            registration: registration::Current::default(),
             skew_s: AtomicI64::new(0),
-            single_flight: SingleFlight::default(),
-            reads: Reads::default(),
             timer: Timer::default(),
-            shown: Cache::default(),
-            counters: Counters::default(),
             spent_seeds: self.spent_seeds,
             listener: self.listener,
             warning: self.warning,
             failpoints: self.failpoints,
             max_wait: self.max_wait,
+        };
+        Ok(Client(Arc::new(Inner {
+            shared: Arc::new(shared),
+            persistence,
+            registration: registration::Current::default(),
+            asks_for,
+            single_flight: SingleFlight::default(),
+            reads: Reads::default(),
+            shown: Cache::default(),
+            counters: Counters::default(),
         })))
     }
 }

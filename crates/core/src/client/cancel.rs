@@ -51,10 +51,10 @@ impl fmt::Debug for Cancel {
 impl Inner {
     /// Builds the error for a caller that cancelled its call.
     pub(super) fn cancelled(&self, what: &str) -> Error {
-        let label = self.connection.label();
+        let label = self.shared.connection.label();
         let message = format!("{label}: the wait for {what} was cancelled");
         Error::new(ErrorKind::Cancelled, message)
-            .with_provider(&self.connection.profile().id)
+            .with_provider(&self.shared.connection.profile().id)
             .with_hint("call again: work that had started continues, and its outcome is kept")
     }
 }

@@ -65,14 +65,17 @@ impl Inner {
     }
 
     fn reread(&self, always: bool) -> bool {
-        self.credentials.reread(always).unwrap_or_else(|error| {
-            self.warn(&error.in_context("the previous value stays in use"));
-            false
-        })
+        self.shared
+            .credentials
+            .reread(always)
+            .unwrap_or_else(|error| {
+                self.warn(&error.in_context("the previous value stays in use"));
+                false
+            })
     }
 
     pub(super) fn warn(&self, error: &Error) {
-        if let Some(warning) = &self.warning {
+        if let Some(warning) = &self.shared.warning {
             warning(error);
         }
     }

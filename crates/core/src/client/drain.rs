@@ -72,17 +72,17 @@ impl Inner {
 
     /// Builds the error for a call that needs a request after draining has started.
     pub(super) fn drained(&self) -> Error {
-        let connection = self.connection.label();
+        let connection = self.shared.connection.label();
         let message =
             format!("{connection}: the client is shutting down and sends no new requests");
         Error::new(ErrorKind::Busy, message)
-            .with_provider(&self.connection.profile().id)
+            .with_provider(&self.shared.connection.profile().id)
             .with_hint("build a new client; this one sent nothing")
     }
 
     /// Tries once more to store the token that the store rejected. Runs on the refresh thread.
     pub(super) fn save_unsaved(&self) -> Result<Token, Error> {
-        let lease = self.leases.take(*self.persistence.key(), || None)?;
+        let lease = self.shared.leases.take(*self.persistence.key(), || None)?;
         let loaded = self.load_recovered(&lease)?;
         let token = loaded.record.and_then(|record| record.token);
         token.ok_or_else(|| self.drained())
@@ -98,12 +98,12 @@ impl Inner {
     }
 
     fn still_in_flight(&self, timeout: Duration) -> Error {
-        let connection = self.connection.label();
+        let connection = self.shared.connection.label();
         let waited = timeout.as_millis();
-        let limit = self.connection.network().timeout.as_millis();
+        let limit = self.shared.connection.network().timeout.as_millis();
         let message = format!("{connection}: a request is still in flight after {waited} ms");
         Error::new(ErrorKind::Busy, message)
-            .with_provider(&self.connection.profile().id)
+            .with_provider(&self.shared.connection.profile().id)
             .with_hint(format!(
                 "drain again with a timeout of at least timeout_ms ({limit} ms)"
             ))

@@ -12,7 +12,7 @@ use crate::{Error, StoreKey};
 impl Inner {
     /// Moves the record of an earlier version to this connection's key, under the leases of both.
     pub(super) fn take_over_from_earlier_key(&self) -> Result<Loaded, Error> {
-        let earlier = self.connection.earlier_record_key();
+        let earlier = self.shared.connection.earlier_record_key();
         if !self.is_from_us(&self.persistence.load_at(&earlier)?) {
             return Ok(Loaded::default());
         }
@@ -34,7 +34,7 @@ impl Inner {
 
     /// Whether there is a record of an earlier version that may be another tenant's.
     pub(super) fn has_doubtful_record(&self) -> bool {
-        let earlier = self.connection.earlier_record_key();
+        let earlier = self.shared.connection.earlier_record_key();
         let there = self.persistence.load_at(&earlier);
         there.is_ok_and(|there| there.record.is_some())
     }
@@ -50,8 +50,8 @@ impl Inner {
         let seed = self.seed();
         let from_us = |record: &Record| match &seed {
             Some(_) => record.seed == seed,
-            None => record.seed.is_none() && self.connection.has_no_tenants(),
+            None => record.seed.is_none() && self.shared.connection.has_no_tenants(),
         };
-        self.connection.grant().needs_login() && loaded.record.as_ref().is_some_and(from_us)
+        self.shared.connection.grant().needs_login() && loaded.record.as_ref().is_some_and(from_us)
     }
 }

@@ -149,7 +149,7 @@ impl Inner {
         };
         let is_expired = |record: Record| {
             let token = record.token.filter(|_| !record.logged_out);
-            token.is_some_and(|token| token.remaining(self.clock.now()).is_zero())
+            token.is_some_and(|token| token.remaining(self.shared.clock.now()).is_zero())
         };
         if holds_refresh_token(&loaded) && loaded.record.is_some_and(is_expired) {
             let _ = self.refresh(Want {
@@ -160,7 +160,7 @@ impl Inner {
     }
 
     fn revokes(&self) -> RevokedToken {
-        self.connection.profile().endpoints.revoke_token
+        self.shared.connection.profile().endpoints.revoke_token
     }
 
     /// Revokes the tokens of earlier logins, and removes the revoked ones from the list.
@@ -172,7 +172,7 @@ impl Inner {
         left: &mut Vec<Unrevoked>,
         force: bool,
     ) -> Result<Option<Revocation>, Error> {
-        let timeout = self.connection.network().timeout;
+        let timeout = self.shared.connection.network().timeout;
         let started = Instant::now();
         while let Some(earlier) = left.first() {
             if started.elapsed() >= timeout {
@@ -188,11 +188,11 @@ impl Inner {
     }
 
     fn more_to_revoke(&self, count: usize) -> Error {
-        let vendor = &self.connection.profile().name;
+        let vendor = &self.shared.connection.profile().name;
         let message =
             format!("{vendor} is slow: {count} tokens of earlier logins are not revoked yet");
         Error::new(ErrorKind::Unavailable, message)
-            .with_provider(&self.connection.profile().id)
+            .with_provider(&self.shared.connection.profile().id)
             .with_hint("call forget again")
     }
 
@@ -228,7 +228,7 @@ impl Inner {
             if wanted == RevokedToken::AccessToken {
                 return None;
             }
-            let token = self.connection.policy().refresh_token.clone()?;
+            let token = self.shared.connection.policy().refresh_token.clone()?;
             let hint = TokenTypeHint::RefreshToken;
             Some(Unrevoked {
                 token,
@@ -243,13 +243,14 @@ impl Inner {
 
     fn revoke(&self, held: &Unrevoked) -> Result<Revocation, Error> {
         let (token, hint) = (&held.token, held.hint);
-        let now = self.clock.now();
+        let now = self.shared.clock.now();
         self.use_registration(held.registration.clone());
         let connection = match self.resolved() {
             Ok(connection) => connection,
             Err(error) => return Ok(Revocation::Failed(error.in_context("revocation"))),
         };
-        let request = revocation_request(&connection, token, hint, now, self.random.as_ref())?;
+        let request =
+            revocation_request(&connection, token, hint, now, self.shared.random.as_ref())?;
         let Some(request) = request else {
             return Ok(Revocation::NotOffered);
         };
@@ -260,7 +261,8 @@ impl Inner {
                 return Ok(Revocation::Failed(error.in_context("revocation")));
             }
         };
-        let read = read_revocation_response(&connection, &request, &response, self.clock.now());
+        let read =
+            read_revocation_response(&connection, &request, &response, self.shared.clock.now());
         Ok(match read {
             Ok(()) => Revocation::Revoked,
             // The access token expires by itself, so a retry is pointless.
@@ -276,12 +278,15 @@ impl Inner {
 
     /// Builds the error for a caller that wants a token of a grant that is to be revoked.
     pub(super) fn logged_out(&self) -> Error {
-        let (name, vendor) = (self.connection.name(), &self.connection.profile().name);
+        let (name, vendor) = (
+            self.shared.connection.name(),
+            &self.shared.connection.profile().name,
+        );
         let message = format!(
             "connection `{name}` was logged out, but {vendor} has not revoked its token yet"
         );
         Error::new(ErrorKind::NoToken, message)
-            .with_provider(&self.connection.profile().id)
+            .with_provider(&self.shared.connection.profile().id)
             .with_hint("log in again, or call forget again to retry the revocation")
     }
 }

@@ -130,7 +130,7 @@ impl Client {
     /// # Ok::<(), countersign_core::Error>(())
     /// ```
     pub fn cached(&self) -> Option<Cached> {
-        self.0.shown.cached(&self.0.clock)
+        self.0.shown.cached(&self.0.shared.clock)
     }
 }
 

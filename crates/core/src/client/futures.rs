@@ -104,7 +104,7 @@ impl Client {
     pub fn complete_login_async(&self, login: &Login, callback: &str) -> Pending<Token> {
         let (login, callback) = (login.clone(), callback.to_owned());
         Pending::of(&self.0, "the login", move |inner| {
-            let connection = &inner.connection;
+            let connection = &inner.shared.connection;
             let read = || {
                 let grant = read_authorization_response(connection, &login, &callback)?;
                 Ok((grant, kept_parameters(connection.profile(), &callback)?))

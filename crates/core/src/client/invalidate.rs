@@ -107,7 +107,7 @@ impl Inner {
     }
 
     fn is_young_and_rejected(&self, token: &Token, want: Want) -> bool {
-        let now = self.clock.now();
+        let now = self.shared.clock.now();
         let data = token.data();
         let first_minute = Lifetime {
             length: YOUNG,

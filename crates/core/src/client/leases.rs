@@ -137,7 +137,7 @@ impl Drop for Held<'_> {
 impl Inner {
     /// Fails in a forked child.
     pub(super) fn check_process(&self) -> Result<(), Error> {
-        check_process(&self.connection, self.leases.process)
+        check_process(&self.shared.connection, self.shared.leases.process)
     }
 
     /// Waits for the lease of the connection's record. Stops waiting when the client drains.
@@ -148,7 +148,7 @@ impl Inner {
     /// Waits for the lease of the record under another key. Stops waiting when the client drains.
     pub(super) fn lease_of(&self, key: StoreKey) -> Result<Held<'_>, Error> {
         let give_up = || self.is_draining().then(|| self.drained());
-        self.leases.take(key, give_up)
+        self.shared.leases.take(key, give_up)
     }
 
     /// Checks that a request may be sent now, under this lease.

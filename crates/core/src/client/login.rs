@@ -27,7 +27,7 @@ impl Client {
     /// # Ok::<(), countersign_core::Error>(())
     /// ```
     pub fn start_login(&self, redirect_uri: Option<&str>) -> Result<Login, Error> {
-        let connection = &self.0.connection;
+        let connection = &self.0.shared.connection;
         let own = connection.redirect_uri().map(Url::as_str);
         let missing = || {
             Error::missing("redirect_uri").with_hint(
@@ -36,7 +36,7 @@ impl Client {
         };
         let redirect_uri = redirect_uri.or(own).ok_or_else(missing)?;
         if !connection.needs_metadata() && !connection.needs_registration() {
-            return Login::start(connection, redirect_uri, self.0.random.as_ref());
+            return Login::start(connection, redirect_uri, self.0.shared.random.as_ref());
         }
         let redirect_uri = redirect_uri.to_owned();
         Inner::bounded(&self.0, "the login", move |inner| {

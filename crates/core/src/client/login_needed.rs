@@ -8,7 +8,7 @@ use crate::{Connection, Error, ErrorKind, Token};
 impl Inner {
     /// Builds the error for a connection that has neither a usable token nor a refresh token.
     pub(super) fn login_needed(&self, loaded: &Loaded) -> Error {
-        let connection = &self.connection;
+        let connection = &self.shared.connection;
         let label = connection.label();
         let token = loaded.record.as_ref().and_then(|record| {
             let token = record.token.as_ref()?;
@@ -51,7 +51,7 @@ impl Inner {
     }
 
     fn not_renewable(&self, token: &Token, asked_alike: bool) -> &'static str {
-        let left = token.remaining(self.clock.now());
+        let left = token.remaining(self.shared.clock.now());
         if self.single_flight.was_rejected(token.secret()) {
             "an API rejected its token, and there is no refresh token to replace it with"
         } else if !asked_alike {

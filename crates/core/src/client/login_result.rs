@@ -50,16 +50,16 @@ impl Inner {
         let record = record.unwrap_or_default();
         let mut warnings = Vec::new();
         if record.refresh_token.is_none() {
-            warnings.push(no_refresh_token(&self.connection));
+            warnings.push(no_refresh_token(&self.shared.connection));
         }
-        let missing = self.connection.scopes_not_granted(token);
+        let missing = self.shared.connection.scopes_not_granted(token);
         if !missing.is_empty() {
-            warnings.push(not_granted(&self.connection, &missing));
+            warnings.push(not_granted(&self.shared.connection, &missing));
         }
         if !record.unrevoked.is_empty() {
-            warnings.push(unrevoked(&self.connection, record.unrevoked.len()));
+            warnings.push(unrevoked(&self.shared.connection, record.unrevoked.len()));
         }
-        let provider = &self.connection.profile().id;
+        let provider = &self.shared.connection.profile().id;
         let named = warnings.into_iter().map(|w| w.with_provider(provider));
         Ok(named.collect())
     }

@@ -75,7 +75,7 @@ impl Inner {
 
     /// Returns the connection with its current secrets and the server's endpoints.
     pub(super) fn with_endpoints(&self) -> Result<Arc<Connection>, Error> {
-        let connection = self.credentials.current();
+        let connection = self.shared.credentials.current();
         if !connection.needs_metadata() {
             return Ok(connection);
         }
@@ -87,11 +87,12 @@ impl Inner {
         let source = connection.metadata_source();
         // Held while fetching: the other threads need the same document.
         let mut cached = self
+            .shared
             .metadata
             .0
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let now = self.clock.now();
+        let now = self.shared.clock.now();
         if cached.as_ref().is_none_or(|known| !known.is_fresh(now)) {
             let stored = self.stored_metadata(source);
             let newer = |stored: &Known| cached.as_ref().is_none_or(|c| c.fetched < stored.fetched);
@@ -105,7 +106,7 @@ impl Inner {
         {
             return Ok(Arc::clone(&known.metadata));
         }
-        let fetched = connection.fetch_metadata(self.transport.as_ref(), self.clock.as_ref());
+        let fetched = connection.fetch_metadata(self.shared.transport.as_ref(), self.shared.clock.as_ref());
         match fetched.and_then(|fetched| of_same_server(source, cached.as_ref(), fetched)) {
             Ok(fetched) => {
                 self.store_metadata(source, now, &fetched);

@@ -109,7 +109,10 @@ impl Wait {
             return Poll::Ready(End::TimedOut);
         }
         if alarm == Alarm::Timer
-            && let Err(error) = inner.timer.register(&mut self.at_timer, self.until, waker)
+            && let Err(error) = inner
+                .shared
+                .timer
+                .register(&mut self.at_timer, self.until, waker)
         {
             return Poll::Ready(End::Failed(error));
         }
@@ -120,7 +123,7 @@ impl Wait {
     fn end(&mut self, inner: &Inner, gate: &Gate, cancel: Option<&Cancel>) {
         if inner.check_process().is_ok() {
             gate.remove(&mut self.at_gate);
-            inner.timer.remove(&mut self.at_timer);
+            inner.shared.timer.remove(&mut self.at_timer);
             if let Some(cancel) = cancel {
                 cancel.0.remove(&mut self.at_cancel);
             }

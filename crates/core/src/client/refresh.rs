@@ -31,7 +31,9 @@ enum Begun<'a> {
 impl Inner {
     /// Returns a token from the store or the server. Runs on the refresh thread.
     pub(super) fn refresh(&self, want: Want) -> Result<Token, Error> {
-        trace::refresh(&self.connection, want.force, || self.refresh_traced(want))
+        trace::refresh(&self.shared.connection, want.force, || {
+            self.refresh_traced(want)
+        })
     }
 
     fn refresh_traced(&self, want: Want) -> Result<Token, Error> {
@@ -53,7 +55,7 @@ impl Inner {
         let grant = self.choose_grant(&loaded)?;
         match &grant {
             PresentedGrant::RefreshToken(token)
-                if spends_single_use_secret(self.connection.profile(), &grant) =>
+                if spends_single_use_secret(self.shared.connection.profile(), &grant) =>
             {
                 self.rotate(&lease, loaded, token, want)
             }
@@ -108,7 +110,7 @@ impl Inner {
         self.single_flight.clear();
         self.use_registration(returned.login.registration().cloned());
         // Each login is a grant of its own, even if the same person logged in before.
-        let mark = random::word(self.random.as_ref())?[..12].to_owned();
+        let mark = random::word(self.shared.random.as_ref())?[..12].to_owned();
         let token = self.exchange(&lease, grant, mark, &loaded, Some(returned))?;
         drop(lease);
         self.warn_of_login(&token);
@@ -124,10 +126,10 @@ impl Inner {
         loaded: &Loaded,
         returned: Option<&Returned<'_>>,
     ) -> Result<Token, Error> {
-        let connection = &self.connection;
+        let connection = &self.shared.connection;
         self.may_send(lease)?;
         self.failpoint(Point::BeforeSend)?;
-        let mut started = self.clock.now();
+        let mut started = self.shared.clock.now();
         let mut asked = self.ask(grant, started);
         if let Err(rejection) = &asked {
             let other_credentials = self.has_other_credentials(&rejection.error);
@@ -138,7 +140,7 @@ impl Inner {
             {
                 // A new request with a new assertion, dated by the server's clock.
                 self.may_send(lease)?;
-                started = self.clock.now();
+                started = self.shared.clock.now();
                 asked = self.ask(grant, started);
             }
         }
@@ -215,9 +217,9 @@ impl Inner {
 
     /// Sends a request, and reports the warnings of the transport and the store.
     pub(super) fn send_request(&self, request: &Request) -> Result<Response, SendError> {
-        let sent = self.transport.send(request);
+        let sent = self.shared.transport.send(request);
         let warnings = [
-            self.transport.warning(),
+            self.shared.transport.warning(),
             self.persistence.store().warning().map(Error::from),
         ];
         for warning in warnings.into_iter().flatten() {
@@ -233,14 +235,14 @@ impl Inner {
         started: Moment,
     ) -> Result<TokenResponse, Rejection> {
         let signed = signed_token(
-            &self.credentials.current(),
+            &self.shared.credentials.current(),
             self.by_server(started),
-            self.random.as_ref(),
+            self.shared.random.as_ref(),
         );
         if let Some(signed) = signed.map_err(Rejection::plain)? {
             return Ok(signed);
         }
-        let traced = trace::TokenRequest::start(&self.connection, grant.kind());
+        let traced = trace::TokenRequest::start(&self.shared.connection, grant.kind());
         let asked = self.ask_traced(grant, started);
         traced.end(asked.as_ref().err().map(|rejection| &rejection.error));
         asked
@@ -248,7 +250,7 @@ impl Inner {
 
     /// Returns the time by the server's clock, if assertions must follow it.
     fn by_server(&self, now: Moment) -> Moment {
-        let skew_ms = self.skew_s.load(Ordering::Relaxed) * 1000;
+        let skew_ms = self.shared.skew_s.load(Ordering::Relaxed) * 1000;
         Moment {
             unix_ms: now.unix_ms + skew_ms,
             ..now
@@ -263,13 +265,13 @@ impl Inner {
         let plain = Rejection::plain;
         let connection = self.resolved().map_err(plain)?;
         let by_server = self.by_server(started);
-        let request =
-            token_request(&connection, grant, by_server, self.random.as_ref()).map_err(plain)?;
+        let request = token_request(&connection, grant, by_server, self.shared.random.as_ref())
+            .map_err(plain)?;
         let sent = self.send_request(&request);
         let response =
             sent.map_err(|error| plain(explain_send_error(&connection, grant, error)))?;
         self.failpoint(Point::Received).map_err(plain)?;
-        let now = self.clock.now();
+        let now = self.shared.clock.now();
         let date = response.header("date").and_then(crate::parse_http_date);
         read_token_response(&connection, grant, &request, &response, now).map_err(|error| {
             Rejection {
@@ -292,16 +294,16 @@ impl Inner {
         const NOTABLE_S: i64 = 20;
         // Beyond this, this machine's clock is wrong, and hiding that wouldn't help.
         const MAX_S: i64 = 15 * 60;
-        let signs = self.connection.signer().is_some();
+        let signs = self.shared.connection.signer().is_some();
         let plausible = rejection.error.kind() == ErrorKind::Clock
             || rejection.error.verdict() == Verdict::FixConfiguration;
         let Some(ahead_s) = rejection.ahead_s.filter(|_| signs && plausible) else {
             return false;
         };
-        let differs = (ahead_s - self.skew_s.load(Ordering::Relaxed)).abs() > NOTABLE_S;
+        let differs = (ahead_s - self.shared.skew_s.load(Ordering::Relaxed)).abs() > NOTABLE_S;
         let follow = differs && ahead_s.abs() <= MAX_S;
         if follow {
-            self.skew_s.store(ahead_s, Ordering::Relaxed);
+            self.shared.skew_s.store(ahead_s, Ordering::Relaxed);
         }
         follow
     }
@@ -334,7 +336,7 @@ impl Inner {
             Source::Refreshed => self.counters.refreshed.add(),
             _ => self.counters.minted.add(),
         }
-        let expired = token.remaining(self.clock.now()).is_zero();
+        let expired = token.remaining(self.shared.clock.now()).is_zero();
         // Otherwise the cached token before it may still be usable.
         if !expired {
             self.show(&token);
@@ -349,14 +351,14 @@ impl Inner {
         }
         let lifetime = token.data().lifetime.length;
         let error = match lifetime.is_zero() {
-            true => super::born_expired(&self.connection),
+            true => super::born_expired(&self.shared.connection),
             false => too_slow(lifetime),
         };
-        Err(error.with_provider(&self.connection.profile().id))
+        Err(error.with_provider(&self.shared.connection.profile().id))
     }
 
     fn choose_grant(&self, loaded: &Loaded) -> Result<PresentedGrant, Error> {
-        let connection = &self.connection;
+        let connection = &self.shared.connection;
         match connection.grant() {
             GrantKind::JwtBearer => Ok(PresentedGrant::JwtBearer),
             GrantKind::ClientCredentials => Ok(PresentedGrant::ClientCredentials),
@@ -395,7 +397,7 @@ impl Inner {
         if !self.may_hand_out(record) || self.single_flight.was_rejected(token.secret()) {
             return None;
         }
-        let now = self.clock.now();
+        let now = self.shared.clock.now();
         // The record's age is known by the wall clock only. If the same token is cached, its age is
         // known by the boot clock as well, so that setting the wall clock back doesn't make it
         // young again. If a vendor returned the same token twice, the later response counts.
@@ -423,7 +425,7 @@ impl Inner {
 
     pub(super) fn show(&self, token: &Token) {
         self.shown
-            .show(token.clone(), self.early(token), self.clock.now());
+            .show(token.clone(), self.early(token), self.shared.clock.now());
     }
 
     /// Fails while a pause lasts that the server asked for and that is stored for all clients.
@@ -440,7 +442,7 @@ impl Inner {
             return Ok(());
         }
         let error = Error::new(ErrorKind::Throttled, rest.message.clone())
-            .with_provider(&self.connection.profile().id)
+            .with_provider(&self.shared.connection.profile().id)
             .with_retry_after(left);
         Err(match rest.http_status {
             Some(status) => error.with_http_status(status),
@@ -463,7 +465,7 @@ impl Inner {
     pub(super) fn rest(&self, wait: Duration, error: &Error) -> Rest {
         // Jitter keeps a fleet from coming back all at once.
         let wait = wait.min(Rest::MAX);
-        let wait_ms = (wait + wait.mul_f32(self.jitter / 10.0)).as_millis() as i64;
+        let wait_ms = (wait + wait.mul_f32(self.shared.jitter / 10.0)).as_millis() as i64;
         Rest {
             until_ms: self.persistence.now_ms() + wait_ms,
             wait_ms: Some(wait_ms),

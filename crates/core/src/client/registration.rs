@@ -16,7 +16,7 @@ pub(super) struct Current(Mutex<Option<Arc<Registration>>>);
 impl Inner {
     /// Uses this registration for the next requests.
     pub(super) fn use_registration(&self, registration: Option<Arc<Registration>>) {
-        if self.connection.needs_registration() {
+        if self.shared.connection.needs_registration() {
             *self.registration() = registration;
         }
     }
@@ -35,7 +35,7 @@ impl Inner {
     pub(super) fn start_registered_login(&self, redirect_uri: &str) -> Result<Login, Error> {
         let connection = self.with_endpoints()?;
         if !connection.needs_registration() {
-            return Login::start(&connection, redirect_uri, self.random.as_ref());
+            return Login::start(&connection, redirect_uri, self.shared.random.as_ref());
         }
         let stored = self.persistence.load()?.record;
         let stored = stored.and_then(|record| record.registration);
@@ -44,7 +44,7 @@ impl Inner {
             None => Arc::new(self.register(redirect_uri)?),
         };
         let connection = connection.with_registration(&registration);
-        let login = Login::start(&connection, redirect_uri, self.random.as_ref())?;
+        let login = Login::start(&connection, redirect_uri, self.shared.random.as_ref())?;
         Ok(login.with_registration(registration))
     }
 
@@ -63,7 +63,7 @@ impl Inner {
         let response = self
             .send_request(&request)
             .map_err(|error| named(error.into_error()))?;
-        read_registration(metadata, redirect_uri, &response, self.clock.now()).map_err(named)
+        read_registration(metadata, redirect_uri, &response, self.shared.clock.now()).map_err(named)
     }
 
     fn registration(&self) -> MutexGuard<'_, Option<Arc<Registration>>> {

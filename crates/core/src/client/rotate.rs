@@ -38,7 +38,7 @@ impl Inner {
         want: Want,
     ) -> Result<Token, Error> {
         let record = loaded.record.unwrap_or_default();
-        let credentials = self.connection.credentials_fingerprint(token);
+        let credentials = self.shared.connection.credentials_fingerprint(token);
         let conditions = Conditions {
             spends: &fingerprint(token),
             credentials: &credentials,
@@ -50,7 +50,7 @@ impl Inner {
                 .is_some_and(|at| self.is_in_grace(at)),
         };
         let unresolved = match journal::open(&record, &conditions) {
-            Opening::Ended(ended) => return Err(ended.error(&self.connection)),
+            Opening::Ended(ended) => return Err(ended.error(&self.shared.connection)),
             Opening::NotYet(attempt) => return Err(self.unresolved(&attempt)),
             Opening::Present { unresolved } => unresolved,
         };
@@ -68,12 +68,12 @@ impl Inner {
         self.failpoint(Point::BeforeIntent)?;
         let grant = PresentedGrant::RefreshToken(token.clone());
         let intent = Intent {
-            id: random::word(self.random.as_ref())?[..12].to_owned(),
+            id: random::word(self.shared.random.as_ref())?[..12].to_owned(),
             token: token.clone(),
             grant: self.grant_mark(&grant, Some(&record)),
             seed: self.seed(),
             credentials,
-            timeout_ms: self.connection.network().timeout.as_millis() as i64,
+            timeout_ms: self.shared.connection.network().timeout.as_millis() as i64,
         };
         let rotation = self.journal().intend(record, intent, unresolved);
         // A store that rejects this would reject the new token, too: nothing is sent.
@@ -98,9 +98,9 @@ impl Inner {
         let rotation = &intended.rotation;
         let connection = self.resolved();
         let connection = &*connection.map_err(|error| self.not_sent(intended, error))?;
-        let started = self.clock.now();
+        let started = self.shared.clock.now();
         let traced = trace::TokenRequest::start(connection, grant.kind());
-        let request = token_request(connection, grant, started, self.random.as_ref())
+        let request = token_request(connection, grant, started, self.shared.random.as_ref())
             .inspect_err(|error| traced.end(Some(error)))
             .map_err(|error| self.not_sent(intended, error))?;
         let response = match self.send_request(&request) {
@@ -119,7 +119,7 @@ impl Inner {
         if let Err(error) = self.failpoint(Point::Received) {
             return Err(self.response_lost(intended, explain_doubt(connection, grant, error)));
         }
-        let now = self.clock.now();
+        let now = self.shared.clock.now();
         let issued = read_token_response(connection, grant, &request, &response, now);
         traced.end(issued.as_ref().err());
         let issued = match issued {
@@ -150,7 +150,7 @@ impl Inner {
         response: &Response,
         error: Error,
     ) -> Error {
-        let connection = &self.connection;
+        let connection = &self.shared.connection;
         let rotation = &intended.rotation;
         if let Some(token) = salvage(connection, response, &error) {
             let mut record = rotation.record.clone();
@@ -193,7 +193,7 @@ impl Inner {
         };
         let ended = self.conclude(intended, outcome).ended;
         match ended.filter(|ended| ended.lost_attempt.is_some()) {
-            Some(lost) => lost.error(&self.connection),
+            Some(lost) => lost.error(&self.shared.connection),
             None => error,
         }
     }
@@ -217,7 +217,7 @@ impl Inner {
     /// Returns the journal, with the present time.
     pub(super) fn journal(&self) -> RotationJournal<'_> {
         RotationJournal {
-            by: &self.who,
+            by: &self.shared.who,
             now_ms: self.persistence.now_ms(),
         }
     }
@@ -225,7 +225,7 @@ impl Inner {
     /// Waits until the request of an earlier attempt cannot reach the server any more.
     fn wait_out(&self, attempt: &Attempt) {
         // Counted in sleeps: a clock that stands still or jumps must not make this endless.
-        let mut patience = self.connection.network().timeout;
+        let mut patience = self.shared.connection.network().timeout;
         loop {
             let left = attempt.deadline_ms - self.persistence.now_ms();
             if left <= 0 || patience.is_zero() {
@@ -238,12 +238,12 @@ impl Inner {
     }
 
     fn is_in_grace(&self, attempt: &Attempt) -> bool {
-        let grace_ms = i64::from(self.connection.profile().refresh.grace_s) * 1000;
+        let grace_ms = i64::from(self.shared.connection.profile().refresh.grace_s) * 1000;
         self.persistence.now_ms() - attempt.started_ms < grace_ms
     }
 
     fn access_token_works(&self) -> bool {
-        let now = self.clock.now();
+        let now = self.shared.clock.now();
         let valid = self.shown.valid_for(Duration::ZERO, now);
         valid.is_some_and(|token| {
             token.remaining(now) > Duration::ZERO
@@ -257,7 +257,7 @@ impl Inner {
         let message = format!("the outcome of refresh attempt {id} (by {by}) is not known");
         let error = Error::new(ErrorKind::Interrupted, message);
         let grant = PresentedGrant::RefreshToken(Secret::new(""));
-        explain_doubt(&self.connection, &grant, error)
+        explain_doubt(&self.shared.connection, &grant, error)
     }
 }
 

@@ -68,7 +68,7 @@ impl Inner {
         );
         Record {
             refresh_token: Some(refresh_token),
-            asked_scopes: self.connection.scopes().join(" "),
+            asked_scopes: self.shared.connection.scopes().join(" "),
             grant: Some(mark.to_owned()),
             replaced_grant: before.grant,
             seed: self.seed(),

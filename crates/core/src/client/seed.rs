@@ -76,7 +76,8 @@ pub trait SpentSeeds: Send + Sync + fmt::Debug {
 
 impl Inner {
     pub(super) fn seed(&self) -> Option<String> {
-        self.connection
+        self.shared
+            .connection
             .policy()
             .refresh_token
             .as_ref()
@@ -89,19 +90,19 @@ impl Inner {
     ///
     /// If it may be spent, and the store has no record of the token that replaced it.
     pub(super) fn seed_for(&self, record: Option<&Record>) -> Result<Option<Secret>, Error> {
-        let Some(seed) = self.connection.policy().refresh_token.clone() else {
+        let Some(seed) = self.shared.connection.policy().refresh_token.clone() else {
             return Ok(None);
         };
         let grant = record.and_then(|record| record.grant.as_ref());
         if grant.is_some_and(|grant| *grant != fingerprint(&seed)) {
             return Ok(None);
         }
-        let noted = match &self.spent_seeds {
+        let noted = match &self.shared.spent_seeds {
             Some(spent) => spent.find(&self.seed_id(&seed))?,
             None => None,
         };
         match noted {
-            Some(place) => Err(login_needed::spent_seed(&self.connection, &place)),
+            Some(place) => Err(login_needed::spent_seed(&self.shared.connection, &place)),
             None => Ok(Some(seed)),
         }
     }
@@ -111,7 +112,7 @@ impl Inner {
     /// If that fails, the refresh continues with one safeguard less, and the program is warned.
     pub(super) fn note_seed(&self, sent: &Secret) {
         if let Some(spent) = self.spent_seeds_for(sent)
-            && let Err(error) = spent.note(&self.seed_id(sent), self.connection.name())
+            && let Err(error) = spent.note(&self.seed_id(sent), self.shared.connection.name())
         {
             let risk = "if the store is lost, the refresh_token of the settings may be sent again";
             self.warn(&error.in_context(risk));
@@ -126,15 +127,15 @@ impl Inner {
     }
 
     fn spent_seeds_for(&self, sent: &Secret) -> Option<&dyn SpentSeeds> {
-        let is_seed = self.connection.policy().refresh_token.as_ref() == Some(sent);
-        self.spent_seeds.as_deref().filter(|_| is_seed)
+        let is_seed = self.shared.connection.policy().refresh_token.as_ref() == Some(sent);
+        self.shared.spent_seeds.as_deref().filter(|_| is_seed)
     }
 
     /// Identifies the refresh token by its server only.
     ///
     /// Changing another setting, such as a mistyped `client_id`, doesn't make it a new token.
     fn seed_id(&self, seed: &Secret) -> StoreKey {
-        let token_url = self.connection.token_url().map_or("", Url::as_str);
+        let token_url = self.shared.connection.token_url().map_or("", Url::as_str);
         StoreKey::of(["refresh_token", token_url, seed.expose()])
     }
 }

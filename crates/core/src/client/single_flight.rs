@@ -69,7 +69,7 @@ impl Inner {
         if let Err(error) = this.check_process() {
             return Begun::Done(Err(error));
         }
-        let now = this.clock.now();
+        let now = this.shared.clock.now();
         let mut state = this.single_flight.state();
         // A request may have ended before the lock was taken.
         if !want.force
@@ -95,7 +95,7 @@ impl Inner {
     }
 
     fn remembered(&self, want: Want) -> Option<Token> {
-        let now = self.clock.now();
+        let now = self.shared.clock.now();
         match want.min_valid {
             Some(min_valid) => self.shown.valid_for(min_valid, now),
             None => {
@@ -111,9 +111,11 @@ impl Inner {
     }
 
     fn still_valid_in(&self, state: &State, error: Error) -> Result<Token, Error> {
-        let token = self.shown.valid_for(Duration::ZERO, self.clock.now());
+        let token = self
+            .shown
+            .valid_for(Duration::ZERO, self.shared.clock.now());
         let token = token.filter(|token| {
-            token.remaining(self.clock.now()) > Duration::ZERO
+            token.remaining(self.shared.clock.now()) > Duration::ZERO
                 && !state.was_rejected(token.secret())
         });
         token.ok_or(error)
@@ -151,7 +153,7 @@ impl Inner {
         if self.check_process().is_err() {
             return;
         }
-        let now = self.clock.now();
+        let now = self.shared.clock.now();
         let mut state = self.single_flight.state();
         match &outcome {
             Ok(_) => {
@@ -161,7 +163,7 @@ impl Inner {
             Err(error) => {
                 self.counters.failures.add();
                 state.failures = state.failures.saturating_add(1);
-                state.pause = pause_after(error, state.failures, now, self.jitter);
+                state.pause = pause_after(error, state.failures, now, self.shared.jitter);
             }
         }
         state.in_flight = None;

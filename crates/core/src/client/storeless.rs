@@ -42,25 +42,25 @@ impl Inner {
     /// Other processes may request a token at the same time, which costs one request but no grant.
     /// The token counts as unsaved, so [`crate::Client::unsaved`] returns why it isn't stored.
     pub(super) fn without_store(&self, want: Want, error: Error) -> Result<Token, Error> {
-        let grant = grant_of(&self.connection).filter(|_| error.kind() == ErrorKind::Store);
+        let grant = grant_of(&self.shared.connection).filter(|_| error.kind() == ErrorKind::Store);
         let Some(grant) = grant else {
             return Err(error);
         };
         if let Some(token) = self.remembered_not_yet_replaceable(want) {
             return Ok(token);
         }
-        let mut started = self.clock.now();
+        let mut started = self.shared.clock.now();
         let asked = self.ask(&grant, started).or_else(|rejection| {
             if !self.follow_the_servers_clock(&rejection) {
                 return Err(rejection);
             }
-            started = self.clock.now();
+            started = self.shared.clock.now();
             self.ask(&grant, started)
         });
         let response = asked.map_err(|rejection| rejection.error)?;
         let mark = self.grant_mark(&grant, None);
         let mut record = Record::of(
-            &self.connection,
+            &self.shared.connection,
             self.asked(started, None, mark, None),
             response,
             None,
@@ -83,6 +83,6 @@ impl Inner {
 
     /// Returns whether the grant doesn't need a store.
     pub(super) fn needs_no_store(&self) -> bool {
-        grant_of(&self.connection).is_some()
+        grant_of(&self.shared.connection).is_some()
     }
 }

@@ -99,7 +99,7 @@ impl Inner {
     /// Errors are ignored, because the identity can be requested again.
     fn keep_identity(&self, token: &Token, found: &Found, mark: String) {
         // What a lookup found belongs to the token: its headers may need it.
-        let by_profile = self.connection.profile().lookup.is_some();
+        let by_profile = self.shared.connection.profile().lookup.is_some();
         let with_found = |token: &Token| match by_profile {
             true => token.with_extra(&found.values),
             false => token.clone(),
@@ -146,7 +146,7 @@ impl Inner {
     }
 
     fn needs_lookup(&self, token: &Token) -> bool {
-        let profile = self.connection.profile();
+        let profile = self.shared.connection.profile();
         let Some(lookup) = &profile.lookup else {
             return false;
         };
