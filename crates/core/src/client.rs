@@ -14,6 +14,7 @@ mod forget;
 mod fresh;
 mod futures;
 mod gate;
+mod grant;
 mod history;
 mod inspect;
 mod invalidate;
@@ -26,6 +27,7 @@ mod login_result;
 mod metadata;
 mod pending;
 mod persistence;
+mod principals;
 mod record;
 mod refresh;
 mod registration;
@@ -57,6 +59,8 @@ pub use self::forget::Revocation;
 use self::fresh::Cache;
 pub use self::fresh::{Cached, Fresh};
 use self::futures::Reads;
+pub use self::grant::Grant;
+use self::grant::Whose;
 pub use self::history::{Event, What};
 pub use self::inspect::{EndedGrant, PendingAttempt, RecordSummary, ServerRest};
 pub use self::pending::{Pending, TokenFuture};
@@ -117,6 +121,7 @@ pub struct Client(Arc<Inner>);
 
 /// The state of one grant.
 struct Inner {
+    whose: Whose,
     persistence: Persistence,
     /// The client that the server registered for this grant, if no `client_id` is set.
     registration: registration::Current,
@@ -490,6 +495,25 @@ impl Client {
 }
 
 impl Inner {
+    fn new(
+        shared: Arc<Shared>,
+        whose: Whose,
+        persistence: Persistence,
+        asks_for: Option<String>,
+    ) -> Self {
+        Self {
+            shared,
+            whose,
+            persistence,
+            registration: registration::Current::default(),
+            asks_for,
+            single_flight: SingleFlight::default(),
+            reads: Reads::default(),
+            shown: Cache::default(),
+            counters: Counters::default(),
+        }
+    }
+
     /// Returns how much of a token's lifetime must be left to use it without a refresh.
     ///
     /// This is the connection's `min_valid_s` plus this client's share of the jitter.
@@ -507,8 +531,14 @@ impl Inner {
     }
 
     fn notify(&self, change: &Change) {
-        if let Some(listener) = &self.shared.listener {
-            listener(change);
+        match (
+            self.principal(),
+            &self.shared.listener,
+            &self.shared.grant_listener,
+        ) {
+            (None, Some(listener), _) => listener(change),
+            (Some(id), _, Some(listener)) => listener(id, change),
+            _ => {}
         }
     }
 }
@@ -523,6 +553,7 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
             .field("connection", &self.0.shared.connection.name())
+            .field("principal", &self.0.principal())
             .field("store", &self.0.persistence.store())
             .finish_non_exhaustive()
     }

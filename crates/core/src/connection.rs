@@ -14,6 +14,7 @@ use std::time::Duration;
 pub(crate) use self::live::LiveConnection;
 use self::live::Origin;
 use self::reader::Reader;
+pub(crate) use self::urls::LOGIN_CALLS;
 use crate::jws::Backend;
 use crate::profile::GrantRules;
 use crate::{

@@ -82,6 +82,7 @@ mod document;
 mod dry_run;
 mod error;
 mod form;
+mod grant_id;
 mod http;
 mod id_token;
 mod jwks;
@@ -117,8 +118,9 @@ pub use crate::choices::{BasicEncoding, ClientAuth, GrantKind, Roots, StoreSetti
 #[doc(hidden)]
 pub use crate::client::failpoint;
 pub use crate::client::{
-    Cached, Cancel, Change, Client, ClientBuilder, Counts, EndedGrant, Event, Fresh, Pending,
-    PendingAttempt, RecordSummary, Revocation, ServerRest, SpentSeeds, Stop, TokenFuture, What,
+    Cached, Cancel, Change, Client, ClientBuilder, Counts, EndedGrant, Event, Fresh, Grant,
+    Pending, PendingAttempt, RecordSummary, Revocation, ServerRest, SpentSeeds, Stop, TokenFuture,
+    What,
 };
 pub use crate::clock::{Clock, ManualClock, Moment, SystemClock};
 pub use crate::connection::Connection;
@@ -129,6 +131,7 @@ pub use crate::discovery::{ResourceMetadata, discover, discover_resource};
 pub use crate::dry_run::{DryRun, UnsignedAssertion, dry_run, dry_run_login};
 pub use crate::error::{Error, ErrorKind, Verdict};
 pub use crate::form::Form;
+pub use crate::grant_id::GrantId;
 pub use crate::http::{BodyFormat, Method, Request, Response};
 pub use crate::id_token::{IdToken, IdTokenRules};
 pub use crate::jwks::RemoteJwkSet;

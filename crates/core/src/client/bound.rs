@@ -52,7 +52,7 @@ impl Inner {
 
     /// Builds the error for a caller whose own timeout is over.
     pub(super) fn timed_out(&self, what: &str, timeout: Duration) -> Error {
-        let (label, timeout) = (self.shared.connection.label(), timeout.as_secs_f32());
+        let (label, timeout) = (self.label(), timeout.as_secs_f32());
         let message =
             format!("{label}: {what} did not finish within the call's timeout, {timeout} s");
         Error::new(ErrorKind::Timeout, message)

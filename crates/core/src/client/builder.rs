@@ -1,24 +1,22 @@
 //! The builder of a client.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::time::Duration;
 
-use super::counters::Counters;
 use super::credentials::Credentials;
 use super::failpoint::Failpoints;
-use super::fresh::Cache;
-use super::futures::Reads;
+use super::grant::Whose;
 use super::leases::Leases;
 use super::metadata::Metadata;
 use super::persistence::Persistence;
+use super::principals::Principals;
 use super::seed::SpentSeeds;
-use super::shared::{Listener, OnWarning, Shared};
-use super::single_flight::SingleFlight;
+use super::shared::{GrantListener, Listener, OnWarning, Shared};
 use super::timer::Timer;
-use super::{Change, Client, Inner, defaults, registration, storeless};
+use super::{Change, Client, Inner, defaults, storeless};
 use crate::{
-    Clock, Connection, Durability, Error, Owner, Random, Store, StoreSetting, SystemClock,
+    Clock, Connection, Durability, Error, GrantId, Owner, Random, Store, StoreSetting, SystemClock,
     SystemRandom, Transport, random, store,
 };
 
@@ -32,9 +30,11 @@ pub struct ClientBuilder {
     fallback: Option<Arc<dyn Store>>,
     spent_seeds: Option<Arc<dyn SpentSeeds>>,
     listener: Option<Listener>,
+    grant_listener: Option<GrantListener>,
     warning: Option<OnWarning>,
     failpoints: Option<Arc<dyn Failpoints>>,
     max_wait: Option<Duration>,
+    max_grants: usize,
 }
 
 impl ClientBuilder {
@@ -48,9 +48,11 @@ impl ClientBuilder {
             fallback: None,
             spent_seeds: None,
             listener: None,
+            grant_listener: None,
             warning: None,
             failpoints: None,
             max_wait: None,
+            max_grants: 10_000,
         }
     }
 
@@ -279,6 +281,57 @@ impl ClientBuilder {
         self
     }
 
+    /// Like [`ClientBuilder::on_change`], for changes of the grants of principals, which
+    /// [`Client::grant`] returns.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use countersign_core::{Client, testing};
+    /// # let connection = testing::connection([
+    /// #     ("grant", "authorization-code"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// #     ("redirect_uri", "https://app.example/callback"),
+    /// # ])?;
+    /// let client = Client::builder(connection)
+    ///     .transport(testing::MockTransport::new([]))
+    ///     .on_grant_change(|id, change| println!("{id}: {change:?}"))
+    ///     .build()?;
+    /// # assert!(client.grant("acme/42").is_ok());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn on_grant_change(
+        mut self,
+        listener: impl Fn(&GrantId, &Change) + Send + Sync + 'static,
+    ) -> Self {
+        self.grant_listener = Some(Arc::new(listener));
+        self
+    }
+
+    /// Sets how many grants of principals are kept in memory. Defaults to 10,000.
+    ///
+    /// Beyond that, a grant that nobody has a handle of is evicted. The next call for it reads the
+    /// store.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use countersign_core::{Client, testing};
+    /// # let connection = testing::connection([
+    /// #     ("grant", "authorization-code"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// #     ("redirect_uri", "https://app.example/callback"),
+    /// # ])?;
+    /// let builder = Client::builder(connection).transport(testing::MockTransport::new([]));
+    /// let client = builder.max_grants(100_000).build()?;
+    /// # assert!(client.grant("acme/42").is_ok());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn max_grants(mut self, max_grants: usize) -> Self {
+        self.max_grants = max_grants;
+        self
+    }
+
     /// Sets a function to call about problems that nothing failed from so far.
     ///
     /// For example, a secret's file changed and can't be read, so the previous secret stays in use.
@@ -398,20 +451,15 @@ impl ClientBuilder {
             skew_s: AtomicI64::new(0),
             timer: Timer::default(),
             spent_seeds: self.spent_seeds,
+            draining: AtomicBool::new(false),
             listener: self.listener,
+            grant_listener: self.grant_listener,
             warning: self.warning,
             failpoints: self.failpoints,
             max_wait: self.max_wait,
         };
-        Ok(Client(Arc::new(Inner {
-            shared: Arc::new(shared),
-            persistence,
-            registration: registration::Current::default(),
-            asks_for,
-            single_flight: SingleFlight::default(),
-            reads: Reads::default(),
-            shown: Cache::default(),
-            counters: Counters::default(),
-        })))
+        let whose = Whose::Connection(Principals::new(self.max_grants));
+        let inner = Inner::new(Arc::new(shared), whose, persistence, asks_for);
+        Ok(Client(Arc::new(inner)))
     }
 }

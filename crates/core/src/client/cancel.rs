@@ -51,7 +51,7 @@ impl fmt::Debug for Cancel {
 impl Inner {
     /// Builds the error for a caller that cancelled its call.
     pub(super) fn cancelled(&self, what: &str) -> Error {
-        let label = self.shared.connection.label();
+        let label = self.label();
         let message = format!("{label}: the wait for {what} was cancelled");
         Error::new(ErrorKind::Cancelled, message)
             .with_provider(&self.shared.connection.profile().id)

@@ -1,8 +1,10 @@
 //! Shuts a client down: waits for requests in flight and starts no new ones.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::grant::Whose;
 use super::{Client, Inner};
 use crate::{Error, ErrorKind, Token};
 
@@ -45,26 +47,51 @@ impl Client {
         // Real time: the threads waited for are real, whatever clock was injected.
         let until = Instant::now() + timeout;
         self.0.check_process()?;
-        let single_flight = &self.0.single_flight;
-        single_flight.start_draining();
-        let mut idle = single_flight.wait_until_idle(timeout);
-        if idle && single_flight.unsaved().is_some() {
-            Inner::save_before_exit(&self.0)?;
-            idle = single_flight.wait_until_idle(until.saturating_duration_since(Instant::now()));
+        // A request starts under the lock of its grant, which each wait takes after this. So it is
+        // either waited for or sees that the client drains.
+        self.0.shared.draining.store(true, Ordering::SeqCst);
+        let left = || until.saturating_duration_since(Instant::now());
+        let grants = Inner::with_principals(&self.0);
+        let mut busy = Vec::new();
+        for inner in &grants {
+            let is_idle = inner.single_flight.wait_until_idle(left());
+            if is_idle && inner.single_flight.unsaved().is_some() {
+                Inner::save_before_exit(inner)?;
+            } else if !is_idle {
+                busy.push(inner);
+            }
         }
-        match (idle, single_flight.unsaved()) {
-            (true, None) => Ok(()),
-            (true, Some(error)) => Err(error),
-            (false, _) => Err(self.0.still_in_flight(timeout)),
+        if let Some(inner) = busy.first() {
+            return Err(inner.still_in_flight(timeout));
         }
+        for inner in &grants {
+            match (
+                inner.single_flight.wait_until_idle(left()),
+                inner.single_flight.unsaved(),
+            ) {
+                (true, None) => {}
+                (true, Some(error)) => return Err(error),
+                (false, _) => return Err(inner.still_in_flight(timeout)),
+            }
+        }
+        Ok(())
     }
 }
 
 impl Inner {
+    /// Returns the client's own grant and those of its principals that are in memory.
+    fn with_principals(this: &Arc<Self>) -> Vec<Arc<Self>> {
+        let mut all = vec![Arc::clone(this)];
+        if let Whose::Connection(principals) = &this.whose {
+            all.extend(principals.all());
+        }
+        all
+    }
+
     /// Counts a request on the caller's own thread as in flight, unless draining has started.
     pub(super) fn enter(&self) -> Result<InFlight<'_>, Error> {
         self.check_process()?;
-        match self.single_flight.enter() {
+        match self.single_flight.enter(|| self.is_draining()) {
             true => Ok(InFlight(self)),
             false => Err(self.drained()),
         }
@@ -72,7 +99,7 @@ impl Inner {
 
     /// Builds the error for a call that needs a request after draining has started.
     pub(super) fn drained(&self) -> Error {
-        let connection = self.shared.connection.label();
+        let connection = self.label();
         let message =
             format!("{connection}: the client is shutting down and sends no new requests");
         Error::new(ErrorKind::Busy, message)
@@ -90,7 +117,7 @@ impl Inner {
 
     /// Returns whether a refresh that has sent nothing yet should give up.
     pub(super) fn is_draining(&self) -> bool {
-        self.single_flight.is_draining()
+        self.shared.draining.load(Ordering::SeqCst)
     }
 
     fn save_before_exit(this: &Arc<Self>) -> Result<(), Error> {
@@ -98,7 +125,7 @@ impl Inner {
     }
 
     fn still_in_flight(&self, timeout: Duration) -> Error {
-        let connection = self.shared.connection.label();
+        let connection = self.label();
         let waited = timeout.as_millis();
         let limit = self.shared.connection.network().timeout.as_millis();
         let message = format!("{connection}: a request is still in flight after {waited} ms");

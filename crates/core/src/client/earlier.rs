@@ -12,6 +12,10 @@ use crate::{Error, StoreKey};
 impl Inner {
     /// Moves the record of an earlier version to this connection's key, under the leases of both.
     pub(super) fn take_over_from_earlier_key(&self) -> Result<Loaded, Error> {
+        if self.principal().is_some() {
+            // Earlier versions had no principals.
+            return Ok(Loaded::default());
+        }
         let earlier = self.shared.connection.earlier_record_key();
         if !self.is_from_us(&self.persistence.load_at(&earlier)?) {
             return Ok(Loaded::default());
@@ -34,6 +38,9 @@ impl Inner {
 
     /// Whether there is a record of an earlier version that may be another tenant's.
     pub(super) fn has_doubtful_record(&self) -> bool {
+        if self.principal().is_some() {
+            return false;
+        }
         let earlier = self.shared.connection.earlier_record_key();
         let there = self.persistence.load_at(&earlier);
         there.is_ok_and(|there| there.record.is_some())

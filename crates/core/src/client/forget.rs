@@ -228,7 +228,7 @@ impl Inner {
             if wanted == RevokedToken::AccessToken {
                 return None;
             }
-            let token = self.shared.connection.policy().refresh_token.clone()?;
+            let token = self.configured().cloned()?;
             let hint = TokenTypeHint::RefreshToken;
             Some(Unrevoked {
                 token,

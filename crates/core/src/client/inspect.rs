@@ -173,6 +173,24 @@ impl RecordSummary {
         &self.connection
     }
 
+    /// Returns whose grant it is. `None` if it is the connection's own.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::{Clock, RecordSummary, testing};
+    ///
+    /// let test = testing::client([Ok(testing::token_response("t1", 3600))]);
+    /// test.client.token()?;
+    /// let key = &test.store.keys()?[0];
+    /// let value = test.store.load(key)?.and_then(|stored| stored.value).unwrap();
+    /// assert_eq!(RecordSummary::read(&value, test.clock.now())?.principal(), None);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
+    pub fn principal(&self) -> Option<&str> {
+        self.record.principal.as_deref()
+    }
+
     /// Returns the ID of that connection's provider.
     pub fn provider(&self) -> &str {
         &self.provider

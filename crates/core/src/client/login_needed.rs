@@ -3,13 +3,31 @@
 use super::Inner;
 use super::fresh;
 use super::persistence::Loaded;
-use crate::{Connection, Error, ErrorKind, Token};
+use crate::connection::LOGIN_CALLS;
+use crate::{Connection, Error, ErrorKind, Token, Verdict};
+
+/// What [`LOGIN_CALLS`] says, for the grant of a principal.
+const RECONNECT: &str = "send the person's browser to the URL of this grant's begin_login, and pass the callback to its finish_login";
 
 impl Inner {
+    /// Names the calls of a principal's login in an error that asks for one, and the principal.
+    pub(super) fn of_this_grant(&self, error: Error) -> Error {
+        if self.principal().is_none() || error.verdict() != Verdict::Reauthorize {
+            return error;
+        }
+        match error.hint().and_then(|hint| hint.strip_suffix(LOGIN_CALLS)) {
+            Some(before) => {
+                let hint = format!("{before}{RECONNECT}");
+                error.with_hint(hint)
+            }
+            None => error,
+        }
+    }
+
     /// Builds the error for a connection that has neither a usable token nor a refresh token.
     pub(super) fn login_needed(&self, loaded: &Loaded) -> Error {
         let connection = &self.shared.connection;
-        let label = connection.label();
+        let label = self.label();
         let token = loaded.record.as_ref().and_then(|record| {
             let token = record.token.as_ref()?;
             Some((token, record.token_for == self.asks_for))

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::history::Event;
 use super::journal;
 use super::record::Record;
 use super::trace;
 use crate::secret::fingerprint;
 use crate::{
-    Clock, Connection, Error, ErrorKind, Moment, Secret, Store, StoreKey, Stored, Swap, Verdict,
+    Clock, Connection, Error, ErrorKind, GrantId, Moment, Secret, Store, StoreKey, Stored, Swap,
+    Verdict,
 };
 
 /// Reads and writes the record of one connection.
@@ -19,6 +22,8 @@ pub(super) struct Persistence {
     key: StoreKey,
     clock: Arc<dyn Clock>,
     connection: Arc<Connection>,
+    /// Whose grant it is, if it isn't the connection's own.
+    principal: Option<GrantId>,
 }
 
 /// A record as it was read, with the version to replace.
@@ -41,6 +46,19 @@ impl Persistence {
             key: connection.record_key(),
             clock,
             connection,
+            principal: None,
+        }
+    }
+
+    /// Returns the same for the record of a principal.
+    pub(super) fn of_principal(&self, principal: GrantId) -> Self {
+        Self {
+            store: Arc::clone(&self.store),
+            fallback: self.fallback.clone(),
+            key: self.connection.record_key_of(&principal),
+            clock: Arc::clone(&self.clock),
+            connection: Arc::clone(&self.connection),
+            principal: Some(principal),
         }
     }
 
@@ -67,11 +85,18 @@ impl Persistence {
     fn loaded(&self, stored: Option<Stored>) -> Result<Loaded, Error> {
         let mut loaded = Loaded::of(stored, self.clock.now())?;
         if let Some(record) = &mut loaded.record {
+            if record.principal.as_deref() != self.principal.as_ref().map(GrantId::as_str) {
+                return Err(of_somebody_else());
+            }
             // The profile may say otherwise than when the token was stored.
             let usage = self.connection.app().usage();
             record.token = record.token.take().map(|token| token.used_by(usage));
         }
         Ok(loaded)
+    }
+
+    fn encode(&self, record: &Record) -> Zeroizing<Vec<u8>> {
+        record.encode(&self.connection, self.principal.as_ref())
     }
 
     /// Reports a failure of the store to `tracing`.
@@ -114,7 +139,7 @@ impl Persistence {
         expected: Option<u64>,
         record: &Record,
     ) -> Result<u64, Error> {
-        let bytes = record.encode(&self.connection);
+        let bytes = self.encode(record);
         let swap = self
             .store
             .compare_and_swap(&self.key, expected, Some(fence), &bytes);
@@ -133,7 +158,7 @@ impl Persistence {
 
     /// Writes a record without a lease, if nobody else has written since. Ignores failures.
     pub(super) fn try_write(&self, expected: Option<u64>, record: &Record) {
-        let bytes = record.encode(&self.connection);
+        let bytes = self.encode(record);
         let swap = self
             .store
             .compare_and_swap(&self.key, expected, None, &bytes);
@@ -164,7 +189,7 @@ impl Persistence {
     ) -> Result<(), Error> {
         const TRIES: u32 = 3;
         let spent = spent.map(fingerprint);
-        let bytes = record.encode(&self.connection);
+        let bytes = self.encode(record);
         let (mut expected, mut fence) = (expected, fence);
         let mut last = Error::new(ErrorKind::Store, "the record keeps changing");
         for attempt in 0..TRIES {
@@ -207,7 +232,7 @@ impl Persistence {
         let Some(fallback) = &self.fallback else {
             return Ok(false);
         };
-        let bytes = record.encode(&self.connection);
+        let bytes = self.encode(record);
         let before = fallback.load(&self.key)?.map(|stored| stored.version);
         match fallback.compare_and_swap(&self.key, before, None, &bytes) {
             Swap::Applied(_) => Ok(true),
@@ -239,7 +264,7 @@ impl Persistence {
         fence: u64,
         record: &Record,
     ) -> Result<u64, Error> {
-        let bytes = record.encode(&self.connection);
+        let bytes = self.encode(record);
         let moved = match self.store.compare_and_swap(&self.key, None, None, &bytes) {
             Swap::Applied(version) => version,
             other => return self.reported("write", Err(not_stored(other))),
@@ -315,6 +340,18 @@ impl Loaded {
             None => self.version.is_some(),
         }
     }
+}
+
+/// Builds the error for a record under this grant's key that names another principal.
+///
+/// Only somebody who can write to the store could have put it there.
+fn of_somebody_else() -> Error {
+    Error::new(
+        ErrorKind::Store,
+        "the stored record belongs to another principal",
+    )
+    .with_verdict(Verdict::Unexpected)
+    .with_hint("check who copied it in the store, and delete it there")
 }
 
 fn has(stored: &Stored, bytes: &[u8]) -> bool {

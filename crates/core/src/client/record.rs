@@ -12,8 +12,8 @@ use crate::profile::{DEFAULT_LIFETIME_S, ExpiresAs, RevokedToken};
 use crate::secret::fingerprint;
 use crate::token::{Lifetime, TokenData};
 use crate::{
-    Connection, Error, ErrorKind, Extra, Moment, Secret, Source, StoreKey, Token, TokenResponse,
-    TokenTypeHint,
+    Connection, Error, ErrorKind, Extra, GrantId, Moment, Secret, Source, StoreKey, Token,
+    TokenResponse, TokenTypeHint,
 };
 
 /// A connection's tokens, and the state of their grant.
@@ -22,6 +22,8 @@ pub(super) struct Record {
     /// The settings that identify the grant, when the record was read. They are written anew each
     /// time. Empty in records of earlier versions.
     pub(super) settings: Extra,
+    /// Whose grant it is, when the record was read. `None` if it is the connection's own.
+    pub(super) principal: Option<String>,
     /// `None` before the first response.
     pub(super) token: Option<Token>,
     pub(super) refresh_token: Option<Secret>,
@@ -187,6 +189,7 @@ impl Record {
         };
         Self {
             settings: Extra::new(),
+            principal: None,
             token: Some(token),
             refresh_token,
             refresh_end: refresh_end.or_else(|| before?.refresh_end.clone()),
@@ -266,12 +269,17 @@ impl Record {
         (end.token == fingerprint(token)).then_some(end.at_unix_s)
     }
 
-    pub(super) fn encode(&self, connection: &Connection) -> Zeroizing<Vec<u8>> {
+    pub(super) fn encode(
+        &self,
+        connection: &Connection,
+        principal: Option<&GrantId>,
+    ) -> Zeroizing<Vec<u8>> {
         let written = Written {
             format: 1,
             connection: connection.name().into(),
             provider: connection.profile().id.clone(),
-            settings: connection.grant_settings(),
+            settings: connection.grant_settings(principal),
+            principal: principal.map(|id| id.as_str().to_owned()),
             token: self.token.as_ref().map(WrittenToken::of),
             refresh_token: self
                 .refresh_token
@@ -331,6 +339,7 @@ impl Record {
         }
         let record = Self {
             settings: written.settings,
+            principal: written.principal,
             token: written
                 .token
                 .as_ref()
@@ -377,6 +386,8 @@ struct Written {
     provider: String,
     #[serde(default, skip_serializing_if = "Extra::is_empty")]
     settings: Extra,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    principal: Option<String>,
     token: Option<WrittenToken>,
     refresh_token: Option<Zeroizing<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -31,9 +31,10 @@ enum Begun<'a> {
 impl Inner {
     /// Returns a token from the store or the server. Runs on the refresh thread.
     pub(super) fn refresh(&self, want: Want) -> Result<Token, Error> {
-        trace::refresh(&self.shared.connection, want.force, || {
+        let refreshed = trace::refresh(&self.shared.connection, want.force, || {
             self.refresh_traced(want)
-        })
+        });
+        refreshed.map_err(|error| self.of_this_grant(error))
     }
 
     fn refresh_traced(&self, want: Want) -> Result<Token, Error> {
@@ -368,7 +369,7 @@ impl Inner {
                     return Err(self.logged_out());
                 }
                 if record.is_none()
-                    && connection.policy().refresh_token.is_some()
+                    && self.configured().is_some()
                     && let Some(place) = self.persistence.set_aside()?
                 {
                     return Err(login_needed::damaged(connection, &place));

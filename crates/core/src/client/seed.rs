@@ -75,13 +75,15 @@ pub trait SpentSeeds: Send + Sync + fmt::Debug {
 }
 
 impl Inner {
+    /// Returns the setting `refresh_token`. It is the connection's own: a principal's grant never
+    /// uses it.
+    pub(super) fn configured(&self) -> Option<&Secret> {
+        let token = self.shared.connection.policy().refresh_token.as_ref();
+        token.filter(|_| self.principal().is_none())
+    }
+
     pub(super) fn seed(&self) -> Option<String> {
-        self.shared
-            .connection
-            .policy()
-            .refresh_token
-            .as_ref()
-            .map(fingerprint)
+        self.configured().map(fingerprint)
     }
 
     /// Returns the configured refresh token, unless a later login made another grant.
@@ -90,7 +92,7 @@ impl Inner {
     ///
     /// If it may be spent, and the store has no record of the token that replaced it.
     pub(super) fn seed_for(&self, record: Option<&Record>) -> Result<Option<Secret>, Error> {
-        let Some(seed) = self.shared.connection.policy().refresh_token.clone() else {
+        let Some(seed) = self.configured().cloned() else {
             return Ok(None);
         };
         let grant = record.and_then(|record| record.grant.as_ref());
@@ -127,7 +129,7 @@ impl Inner {
     }
 
     fn spent_seeds_for(&self, sent: &Secret) -> Option<&dyn SpentSeeds> {
-        let is_seed = self.shared.connection.policy().refresh_token.as_ref() == Some(sent);
+        let is_seed = self.configured() == Some(sent);
         self.shared.spent_seeds.as_deref().filter(|_| is_seed)
     }
 

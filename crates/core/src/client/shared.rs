@@ -1,7 +1,7 @@
 //! What all grants of a client have in common: the app, and the injected ends.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::time::Duration;
 
 use super::Change;
@@ -11,7 +11,7 @@ use super::leases::Leases;
 use super::metadata::Metadata;
 use super::seed::SpentSeeds;
 use super::timer::Timer;
-use crate::{Clock, Connection, Error, Random, Transport};
+use crate::{Clock, Connection, Error, GrantId, Random, Transport};
 
 /// The state that all grants of a client share.
 pub(super) struct Shared {
@@ -30,7 +30,10 @@ pub(super) struct Shared {
     pub(super) skew_s: AtomicI64,
     pub(super) timer: Timer,
     pub(super) spent_seeds: Option<Arc<dyn SpentSeeds>>,
+    /// Whether no new request may start.
+    pub(super) draining: AtomicBool,
     pub(super) listener: Option<Listener>,
+    pub(super) grant_listener: Option<GrantListener>,
     pub(super) warning: Option<OnWarning>,
     pub(super) failpoints: Option<Arc<dyn Failpoints>>,
     /// Overrides the settings, for tests.
@@ -39,3 +42,4 @@ pub(super) struct Shared {
 
 pub(super) type OnWarning = Arc<dyn Fn(&Error) + Send + Sync>;
 pub(super) type Listener = Arc<dyn Fn(&Change) + Send + Sync>;
+pub(super) type GrantListener = Arc<dyn Fn(&GrantId, &Change) + Send + Sync>;

@@ -25,8 +25,6 @@ struct State {
     in_flight: Option<Arc<Slot<Token>>>,
     /// How many requests are in flight on their callers' own threads.
     entered: usize,
-    /// Whether no new request may start.
-    draining: bool,
     /// How many requests have failed since the last success.
     failures: u32,
     pause: Option<Pause>,
@@ -85,7 +83,7 @@ impl Inner {
             this.counters.waits.add();
             return Begun::Wait(Arc::clone(slot));
         }
-        if state.draining {
+        if this.is_draining() {
             return Begun::Done(this.still_valid_in(&state, this.drained()));
         }
         match Self::start_thread(this, move |inner| inner.refresh(want)) {
@@ -214,20 +212,12 @@ impl SingleFlight {
         state.rejected.clear();
     }
 
-    /// Stops new requests from now on.
-    pub(super) fn start_draining(&self) {
-        self.state().draining = true;
-    }
-
-    pub(super) fn is_draining(&self) -> bool {
-        self.state().draining
-    }
-
     /// Counts a request on its caller's own thread. Returns `false` if none may start.
-    pub(super) fn enter(&self) -> bool {
+    pub(super) fn enter(&self, is_draining: impl FnOnce() -> bool) -> bool {
         let mut state = self.state();
-        state.entered += usize::from(!state.draining);
-        !state.draining
+        let may_start = !is_draining();
+        state.entered += usize::from(may_start);
+        may_start
     }
 
     pub(super) fn leave(&self) {

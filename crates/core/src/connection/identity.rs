@@ -11,7 +11,7 @@ use crate::http::BodyFormat;
 use crate::profile::template::Templated;
 use crate::profile::{SentAs, TokenMethod};
 use crate::secret::fingerprint;
-use crate::{Error, ErrorKind, Extra, GrantKind, Secret, StoreKey};
+use crate::{Error, ErrorKind, Extra, GrantId, GrantKind, Secret, StoreKey};
 
 /// Names and values, hashed in order. Each value follows its name, so a value can't be mistaken
 /// for the next one if it is missing.
@@ -261,8 +261,8 @@ impl Connection {
 impl Connection {
     /// Returns the settings that identify the grant, without secrets, to help a person tell records
     /// apart.
-    pub(crate) fn grant_settings(&self) -> Extra {
-        let words = self.grant_words().0;
+    pub(crate) fn grant_settings(&self, principal: Option<&GrantId>) -> Extra {
+        let words = self.grant_words(principal).0;
         let pairs = words.chunks_exact(2).skip(3);
         pairs
             .map(|pair| (pair[0].clone(), pair[1].clone()))
@@ -271,7 +271,9 @@ impl Connection {
 
     /// Returns a marker, the names of the connection and its provider, and the settings that
     /// distinguish grants with the same names.
-    fn grant_words(&self) -> Words {
+    ///
+    /// The grant of a principal is not the one that the setting `refresh_token` starts.
+    fn grant_words(&self, principal: Option<&GrantId>) -> Words {
         let mut words = Words::default();
         words.add("countersign", "grant");
         words.add("name", self.name());
@@ -286,8 +288,13 @@ impl Connection {
                 kind => kind.as_str(),
             },
         );
-        let seed = self.policy.refresh_token.as_ref().map(fingerprint);
-        words.add_if_set("refresh_token", seed.as_deref());
+        match principal {
+            None => {
+                let seed = self.policy.refresh_token.as_ref().map(fingerprint);
+                words.add_if_set("refresh_token", seed.as_deref());
+            }
+            Some(id) => words.add("principal", id.as_str()),
+        }
         let by_identity = self.identity_settings();
         for (name, value) in &self.policy.extra {
             if !by_identity.contains(&name.as_str()) {
@@ -328,7 +335,28 @@ impl Connection {
     /// # Ok::<(), countersign_core::Error>(())
     /// ```
     pub fn record_key(&self) -> StoreKey {
-        self.grant_words().hashed()
+        self.grant_words(None).hashed()
+    }
+
+    /// Returns the key of the record of a principal's grant, which
+    /// [`Client::grant`](crate::Client::grant) returns.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::GrantId;
+    ///
+    /// # let connection = countersign_core::testing::connection([
+    /// #     ("grant", "authorization-code"), ("client_id", "app"), ("client_secret", "s3cret"),
+    /// #     ("redirect_uri", "https://app.example/callback"),
+    /// # ])?;
+    /// let (one, other) = (GrantId::new("acme/42")?, GrantId::new("acme/43")?);
+    /// assert_ne!(connection.record_key_of(&one), connection.record_key_of(&other));
+    /// assert_ne!(connection.record_key_of(&one), connection.record_key());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
+    pub fn record_key_of(&self, principal: &GrantId) -> StoreKey {
+        self.grant_words(Some(principal)).hashed()
     }
 
     /// Returns the key that earlier versions used, which did not distinguish tenants.

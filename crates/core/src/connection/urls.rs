@@ -7,6 +7,9 @@ use crate::app::text_of;
 use crate::profile::PkceSupport;
 use crate::{Error, GrantKind, Pkce, Url};
 
+/// The end of the hint of an error that asks for a login.
+pub(crate) const LOGIN_CALLS: &str = "call start_login, open its URL in the person's browser, and pass the callback URL to complete_login";
+
 impl Connection {
     /// Builds the URL of an authorization request (RFC 6749 section 4.1.1, RFC 7636 section 4.3).
     ///
@@ -96,9 +99,7 @@ impl Connection {
     /// its own login command adds that command to the hint.
     pub(crate) fn with_login_hint(&self, error: Error) -> Error {
         let how = match self.grant() {
-            GrantKind::AuthorizationCode => {
-                "call start_login, open its URL in the person's browser, and pass the callback URL to complete_login"
-            }
+            GrantKind::AuthorizationCode => LOGIN_CALLS,
             GrantKind::RefreshToken => {
                 "set refresh_token to a new one from the program that issued the old one"
             }

@@ -30,6 +30,7 @@ mod mistakes;
 #[path = "../../../jose/tests/openssl/mod.rs"]
 mod openssl;
 mod places;
+mod principals;
 mod profiles;
 mod rejected;
 mod rereading;
