@@ -1,5 +1,6 @@
 //! The client: returns a connection's token from the cache, the store or one request at a time.
 
+mod account;
 mod background;
 pub(crate) mod bound;
 mod builder;
@@ -15,6 +16,7 @@ mod fresh;
 mod futures;
 mod gate;
 mod grant;
+mod grant_login;
 mod history;
 mod inspect;
 mod invalidate;
@@ -22,6 +24,7 @@ mod journal;
 mod lane;
 pub(crate) mod leases;
 mod login;
+mod login_keys;
 mod login_needed;
 mod login_result;
 mod metadata;
@@ -61,6 +64,7 @@ pub use self::fresh::{Cached, Fresh};
 use self::futures::Reads;
 pub use self::grant::Grant;
 use self::grant::Whose;
+pub use self::grant_login::{BegunLogin, FinishedLogin, LoginOptions};
 pub use self::history::{Event, What};
 pub use self::inspect::{EndedGrant, PendingAttempt, RecordSummary, ServerRest};
 pub use self::pending::{Pending, TokenFuture};

@@ -118,9 +118,9 @@ pub use crate::choices::{BasicEncoding, ClientAuth, GrantKind, Roots, StoreSetti
 #[doc(hidden)]
 pub use crate::client::failpoint;
 pub use crate::client::{
-    Cached, Cancel, Change, Client, ClientBuilder, Counts, EndedGrant, Event, Fresh, Grant,
-    Pending, PendingAttempt, RecordSummary, Revocation, ServerRest, SpentSeeds, Stop, TokenFuture,
-    What,
+    BegunLogin, Cached, Cancel, Change, Client, ClientBuilder, Counts, EndedGrant, Event,
+    FinishedLogin, Fresh, Grant, LoginOptions, Pending, PendingAttempt, RecordSummary, Revocation,
+    ServerRest, SpentSeeds, Stop, TokenFuture, What,
 };
 pub use crate::clock::{Clock, ManualClock, Moment, SystemClock};
 pub use crate::connection::Connection;

@@ -2,6 +2,7 @@
 
 mod callback;
 mod id_token;
+mod saved;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use self::callback::Callback;
 pub(crate) use self::callback::kept_parameters;
 pub use self::callback::read_authorization_response;
+pub(crate) use self::saved::{LoginKey, SavedLogin, Sealed};
 use crate::metadata::{Registration, WrittenRegistration};
 use crate::{
     Connection, Error, ErrorKind, Extra, Pkce, PresentedGrant, Random, Secret, Url, random,

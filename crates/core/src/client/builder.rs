@@ -8,6 +8,7 @@ use super::credentials::Credentials;
 use super::failpoint::Failpoints;
 use super::grant::Whose;
 use super::leases::Leases;
+use super::login_keys::LoginKeys;
 use super::metadata::Metadata;
 use super::persistence::Persistence;
 use super::principals::Principals;
@@ -448,6 +449,7 @@ impl ClientBuilder {
             connection,
             credentials,
             metadata: Metadata::default(),
+            login_keys: LoginKeys::default(),
             skew_s: AtomicI64::new(0),
             timer: Timer::default(),
             spent_seeds: self.spent_seeds,

@@ -113,7 +113,8 @@ impl Client {
                 Err(error) => Begun::Done(Err(error)),
                 Ok((grant, kept)) => Inner::start_work(inner, "the login", move |inner| {
                     let login = &login;
-                    inner.exchange_login(&grant, &Returned { login, kept })
+                    let web = None;
+                    inner.exchange_login(&grant, &Returned { login, kept, web })
                 }),
             }
         })

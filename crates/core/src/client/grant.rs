@@ -106,6 +106,10 @@ impl Grant {
         &self.id
     }
 
+    pub(super) fn inner(&self) -> &Arc<Inner> {
+        &self.client.0
+    }
+
     /// Returns the grant as a client, for code and adapters that take one.
     ///
     /// Its [`Client::connection`] is the app's.

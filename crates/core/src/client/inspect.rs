@@ -154,8 +154,8 @@ impl RecordSummary {
         crate::SealedStore::is_sealed(value)
     }
 
-    /// Returns whether a value is no record but the metadata of an authorization server, which
-    /// clients with discovery keep in the same store.
+    /// Returns whether a value is no record but something else that clients keep in the same
+    /// store: the metadata of an authorization server, or the keys for logins of principals.
     ///
     /// # Example
     ///

@@ -29,18 +29,13 @@ impl Client {
     pub fn start_login(&self, redirect_uri: Option<&str>) -> Result<Login, Error> {
         let connection = &self.0.shared.connection;
         let own = connection.redirect_uri().map(Url::as_str);
-        let missing = || {
-            Error::missing("redirect_uri").with_hint(
-                "set redirect_uri to a redirect URI that is registered for the app at the vendor",
-            )
-        };
-        let redirect_uri = redirect_uri.or(own).ok_or_else(missing)?;
+        let redirect_uri = redirect_uri.or(own).ok_or_else(no_redirect_uri)?;
         if !connection.needs_metadata() && !connection.needs_registration() {
             return Login::start(connection, redirect_uri, self.0.shared.random.as_ref());
         }
         let redirect_uri = redirect_uri.to_owned();
         Inner::bounded(&self.0, "the login", move |inner| {
-            inner.start_registered_login(&redirect_uri)
+            inner.start_registered_login(&redirect_uri, &[])
         })
     }
 
@@ -75,4 +70,10 @@ impl Client {
     pub fn complete_login(&self, login: &Login, callback: &str) -> Result<Token, Error> {
         self.complete_login_async(login, callback).wait()
     }
+}
+
+pub(super) fn no_redirect_uri() -> Error {
+    Error::missing("redirect_uri").with_hint(
+        "set redirect_uri to a redirect URI that is registered for the app at the vendor",
+    )
 }

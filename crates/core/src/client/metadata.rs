@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Inner;
+use super::{Inner, login_keys};
 use crate::metadata::MetadataSource;
 use crate::{Connection, Error, ErrorKind, Moment, ServerMetadata, Verdict, discovery};
 
@@ -208,12 +208,13 @@ fn of_same_server(
         )))
 }
 
-/// Returns whether this is the value of an entry with metadata, which is not a record of a grant.
+/// Returns whether this is the value of an entry with metadata or with the keys for logins, which
+/// is not a record of a grant.
 pub(super) fn is_metadata(value: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Marked {
         countersign: String,
     }
     let marked = serde_json::from_slice::<Marked>(value);
-    marked.is_ok_and(|marked| marked.countersign == KIND)
+    marked.is_ok_and(|marked| [KIND, login_keys::KIND].contains(&marked.countersign.as_str()))
 }

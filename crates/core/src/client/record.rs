@@ -50,6 +50,12 @@ pub(super) struct Record {
     pub(super) identity_of: Option<String>,
     /// The id of the account or tenant that the last lookup of this grant chose.
     pub(super) choice: Option<String>,
+    /// The account that logged in, if the ID token said so: see
+    /// [`account_of`](super::account::account_of).
+    pub(super) account: Option<String>,
+    /// The last logins of a principal that brought tokens, oldest first. The last one made this
+    /// grant.
+    pub(super) logins: Vec<FinishedId>,
     /// The number of token responses so far.
     pub(super) generation: u64,
     /// A request with a single-use refresh token that is in flight, or whose outcome is unknown.
@@ -63,6 +69,15 @@ pub(super) struct Record {
     /// Tokens of earlier logins that are still to be revoked.
     pub(super) unrevoked: Vec<Unrevoked>,
     pub(super) history: History,
+}
+
+/// A login that brought tokens, so that its callback is not exchanged again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct FinishedId {
+    /// The fingerprint of its `state`.
+    pub(super) id: String,
+    /// When its callback can't be repeated any more.
+    pub(super) expires_ms: i64,
 }
 
 /// A token of an earlier login that its vendor has not revoked yet.
@@ -203,6 +218,10 @@ impl Record {
             identity: same_grant.and_then(|before| before.identity.clone()),
             identity_of: same_grant.and_then(|before| before.identity_of.clone()),
             choice: same_grant.and_then(|before| before.choice.clone()),
+            account: same_grant.and_then(|before| before.account.clone()),
+            logins: before
+                .map(|before| before.logins.clone())
+                .unwrap_or_default(),
             generation: before.map_or(0, |before| before.generation) + 1,
             attempt: None,
             ended: None,
@@ -263,6 +282,31 @@ impl Record {
         all
     }
 
+    /// Adds the login that brought this record's tokens.
+    pub(super) fn add_login(&mut self, login: FinishedId, now_ms: i64) {
+        /// A person who begins more logins than this within minutes sees the vendor's error.
+        const MAX: usize = 8;
+        self.logins.retain(|earlier| earlier.expires_ms > now_ms);
+        self.logins.push(login);
+        let surplus = self.logins.len().saturating_sub(MAX);
+        self.logins.drain(..surplus);
+    }
+
+    /// Keeps the refresh token of the grant that a login replaced, to revoke it with this one.
+    ///
+    /// It is not revoked now: many vendors would end this grant as well.
+    pub(super) fn keep_replaced(&mut self, before: Option<&Self>, wanted: RevokedToken) {
+        let Some(before) = before.filter(|before| before.ended.is_none() && !before.logged_out)
+        else {
+            return;
+        };
+        if before.refresh_token.is_some() && before.refresh_token != self.refresh_token {
+            self.unrevoked.extend(before.held(wanted));
+            let surplus = self.unrevoked.len().saturating_sub(Unrevoked::MAX);
+            self.unrevoked.drain(..surplus);
+        }
+    }
+
     /// Returns when the refresh token expires, in seconds since 1970, if the vendor said so.
     pub(super) fn refresh_token_expires_at(&self) -> Option<i64> {
         let (end, token) = (self.refresh_end.as_ref()?, self.refresh_token.as_ref()?);
@@ -296,6 +340,8 @@ impl Record {
             identity: self.identity.clone(),
             identity_of: self.identity_of.clone(),
             choice: self.choice.clone(),
+            account: self.account.clone(),
+            logins: self.logins.clone(),
             generation: self.generation,
             attempt: self.attempt.clone(),
             ended: self.ended.clone(),
@@ -362,6 +408,8 @@ impl Record {
             identity: written.identity,
             identity_of: written.identity_of,
             choice: written.choice,
+            account: written.account,
+            logins: written.logins,
             generation: written.generation,
             attempt: written.attempt,
             ended: written.ended,
@@ -409,6 +457,10 @@ struct Written {
     identity_of: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     choice: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    account: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    logins: Vec<FinishedId>,
     generation: u64,
     attempt: Option<Attempt>,
     ended: Option<Ended>,

@@ -3,11 +3,12 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::account::account_of;
 use super::failpoint::Point;
 use super::history::{Rest, What};
 use super::leases::Held;
 use super::persistence::Loaded;
-use super::record::{Asked, Record};
+use super::record::{Asked, FinishedId, Record};
 use super::save::Saved;
 use super::single_flight::Want;
 use super::{Change, Inner, login_needed, trace};
@@ -104,10 +105,35 @@ impl Inner {
         grant: &PresentedGrant,
         returned: &Returned<'_>,
     ) -> Result<Token, Error> {
+        match self.exchange_returned(grant, returned)? {
+            Exchanged::New(token) => Ok(token),
+            Exchanged::Before(_) => Err(Error::new(
+                ErrorKind::Internal,
+                "the login was finished before",
+            )),
+        }
+    }
+
+    /// Exchanges a login's code under the lease, unless a principal's login had been finished.
+    pub(super) fn exchange_returned(
+        &self,
+        grant: &PresentedGrant,
+        returned: &Returned<'_>,
+    ) -> Result<Exchanged, Error> {
         let _in_flight = self.enter()?;
         self.reread_changed();
         let lease = self.lease()?;
         let loaded = self.load_recovered(&lease)?;
+        if let Some(web) = &returned.web
+            && was_finished(web, loaded.record.as_ref())?
+        {
+            // The cached token may be of an earlier login, whose account may be another one.
+            let token = self.adopt(&loaded, super::DEFAULT_WANT);
+            if token.is_none() {
+                self.shown.clear();
+            }
+            return Ok(Exchanged::Before(token));
+        }
         self.single_flight.clear();
         self.use_registration(returned.login.registration().cloned());
         // Each login is a grant of its own, even if the same person logged in before.
@@ -115,7 +141,7 @@ impl Inner {
         let token = self.exchange(&lease, grant, mark, &loaded, Some(returned))?;
         drop(lease);
         self.warn_of_login(&token);
-        Ok(self.look_up_for_requests(token))
+        Ok(Exchanged::New(self.look_up_for_requests(token)))
     }
 
     /// Sends a request whose response may be lost without losing the grant.
@@ -172,7 +198,22 @@ impl Inner {
             registration: returned.and_then(|returned| returned.login.registration().cloned()),
             ..self.asked(started, spent, mark, before)
         };
+        let account = account_of(connection, response.id_token.as_ref());
         let mut record = Record::of(connection, asked, response, before);
+        if returned.is_some() {
+            record.account = account;
+        }
+        if let Some(web) = returned.and_then(|returned| returned.web.as_ref()) {
+            if web.expect_same_account {
+                self.check_same_account(&record, before)?;
+            }
+            let finished = FinishedId {
+                id: web.id.clone(),
+                expires_ms: web.expires_ms,
+            };
+            record.add_login(finished, self.shared.clock.now().unix_ms);
+            record.keep_replaced(before, connection.profile().endpoints.revoke_token);
+        }
         if let PresentedGrant::AuthorizationCode { .. } = grant {
             let got = record.refresh_token.clone();
             record.history.add(
@@ -481,6 +522,43 @@ pub(super) struct Returned<'a> {
     pub(super) login: &'a Login,
     /// The callback's other parameters that are kept.
     pub(super) kept: Extra,
+    /// What is known of the login if it is a principal's in the host's web server.
+    pub(super) web: Option<WebLogin>,
+}
+
+/// A principal's login in the host's web server.
+pub(super) struct WebLogin {
+    /// The fingerprint of its `state`.
+    pub(super) id: String,
+    pub(super) expires_ms: i64,
+    pub(super) expect_same_account: bool,
+}
+
+/// The outcome of a login's callback.
+pub(super) enum Exchanged {
+    /// The code was exchanged for this token.
+    New(Token),
+    /// The grant was made by this very login before. Nothing was sent. The token is the stored one,
+    /// unless it must be refreshed.
+    Before(Option<Token>),
+}
+
+/// Returns whether this login made the grant that the record has.
+///
+/// # Errors
+///
+/// If it was finished before, and another login has replaced its grant.
+fn was_finished(web: &WebLogin, record: Option<&Record>) -> Result<bool, Error> {
+    let logins = record.map_or(&[][..], |record| &record.logins);
+    match logins.iter().rposition(|login| login.id == web.id) {
+        None => Ok(false),
+        Some(position) if position + 1 == logins.len() => Ok(true),
+        Some(_) => {
+            let message = "this login was finished before, and a later one has replaced it";
+            Err(Error::new(ErrorKind::Callback, message)
+                .with_hint("nothing was changed; begin a new login to connect another account"))
+        }
+    }
 }
 
 /// A request that returned no token.

@@ -32,8 +32,17 @@ impl Inner {
     }
 
     /// Starts a login, after registering the client if it isn't registered for this redirect URI.
-    pub(super) fn start_registered_login(&self, redirect_uri: &str) -> Result<Login, Error> {
-        let connection = self.with_endpoints()?;
+    ///
+    /// `parameters` override those of the settings `authorize.NAME`.
+    pub(super) fn start_registered_login(
+        &self,
+        redirect_uri: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Login, Error> {
+        let connection = match (self.with_endpoints()?, parameters) {
+            (connection, []) => connection,
+            (connection, parameters) => Arc::new(connection.asking(parameters)),
+        };
         if !connection.needs_registration() {
             return Login::start(&connection, redirect_uri, self.shared.random.as_ref());
         }

@@ -60,7 +60,8 @@ impl Inner {
         }
         // The old grant's token may be another person's.
         self.shown.clear();
-        let unrevoked = before.unrevoked_before(self.shared.connection.profile().endpoints.revoke_token);
+        let unrevoked =
+            before.unrevoked_before(self.shared.connection.profile().endpoints.revoke_token);
         let mut history = before.history;
         history.add(
             self.journal()

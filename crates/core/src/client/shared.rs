@@ -8,6 +8,7 @@ use super::Change;
 use super::credentials::Credentials;
 use super::failpoint::Failpoints;
 use super::leases::Leases;
+use super::login_keys::LoginKeys;
 use super::metadata::Metadata;
 use super::seed::SpentSeeds;
 use super::timer::Timer;
@@ -18,6 +19,7 @@ pub(super) struct Shared {
     pub(super) connection: Arc<Connection>,
     pub(super) credentials: Credentials,
     pub(super) metadata: Metadata,
+    pub(super) login_keys: LoginKeys,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) random: Arc<dyn Random>,

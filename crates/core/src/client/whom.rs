@@ -61,7 +61,7 @@ impl Inner {
         }
     }
 
-    fn request_identity(
+    pub(super) fn request_identity(
         &self,
         token: &Token,
         earlier: Option<&str>,

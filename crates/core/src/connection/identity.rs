@@ -262,7 +262,7 @@ impl Connection {
     /// Returns the settings that identify the grant, without secrets, to help a person tell records
     /// apart.
     pub(crate) fn grant_settings(&self, principal: Option<&GrantId>) -> Extra {
-        let words = self.grant_words(principal).0;
+        let words = self.grant_words(principal.map(GrantId::as_str)).0;
         let pairs = words.chunks_exact(2).skip(3);
         pairs
             .map(|pair| (pair[0].clone(), pair[1].clone()))
@@ -273,7 +273,7 @@ impl Connection {
     /// distinguish grants with the same names.
     ///
     /// The grant of a principal is not the one that the setting `refresh_token` starts.
-    fn grant_words(&self, principal: Option<&GrantId>) -> Words {
+    fn grant_words(&self, principal: Option<&str>) -> Words {
         let mut words = Words::default();
         words.add("countersign", "grant");
         words.add("name", self.name());
@@ -293,7 +293,7 @@ impl Connection {
                 let seed = self.policy.refresh_token.as_ref().map(fingerprint);
                 words.add_if_set("refresh_token", seed.as_deref());
             }
-            Some(id) => words.add("principal", id.as_str()),
+            Some(id) => words.add("principal", id),
         }
         let by_identity = self.identity_settings();
         for (name, value) in &self.policy.extra {
@@ -356,7 +356,14 @@ impl Connection {
     /// # Ok::<(), countersign_core::Error>(())
     /// ```
     pub fn record_key_of(&self, principal: &GrantId) -> StoreKey {
-        self.grant_words(Some(principal)).hashed()
+        self.grant_words(Some(principal.as_str())).hashed()
+    }
+
+    /// Returns the key of the entry in the store that has the keys for logins of principals.
+    pub(crate) fn logins_key(&self) -> StoreKey {
+        // No principal's ID is empty.
+        let grants = self.grant_words(Some("")).hashed().to_hex();
+        StoreKey::of(["countersign", "login-keys", &grants])
     }
 
     /// Returns the key that earlier versions used, which did not distinguish tenants.

@@ -11,6 +11,15 @@ use crate::{Error, GrantKind, Pkce, Url};
 pub(crate) const LOGIN_CALLS: &str = "call start_login, open its URL in the person's browser, and pass the callback URL to complete_login";
 
 impl Connection {
+    /// Returns a copy whose logins send these parameters, instead of those of the settings
+    /// `authorize.NAME`.
+    pub(crate) fn asking(&self, parameters: &[(&str, &str)]) -> Self {
+        let mut other = self.clone();
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        other.policy.authorize.extend(parameters.iter().map(own));
+        other
+    }
+
     /// Builds the URL of an authorization request (RFC 6749 section 4.1.1, RFC 7636 section 4.3).
     ///
     /// # Errors

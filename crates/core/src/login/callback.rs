@@ -44,7 +44,8 @@ impl Callback {
         match (found.next(), found.next()) {
             (Some((_, value)), None) => Ok(Some(value.as_str())),
             (None, _) => Ok(None),
-            (Some(_), Some(_)) => Err(rejection(format!("the callback has `{name}` twice"))),
+            (Some(_), Some(_)) => Err(rejection(format!("the callback has `{name}` twice"))
+                .with_hint("start a new login, and finish it in the same browser")),
         }
     }
 

@@ -53,4 +53,5 @@ mod vendor_requests;
 mod vendor_urls;
 mod vendor_words;
 mod waits;
+mod web_logins;
 mod whom;
