@@ -4,11 +4,12 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use countersign_core::{FileStore, Lease, Owner, Store, StoreKey, Swap};
+use countersign_core::{FileStore, KeyRing, Lease, Owner, SealedStore, Store, StoreKey, Swap};
 use countersign_store_conformance::servers::{PostgresServer, RedisServer};
 use serde_json::Value;
 
@@ -320,6 +321,28 @@ fn rekey_encrypts_a_store_and_changes_its_key() {
     setup.run(import).succeeded();
     setup.config(NAME, &[("store", "file:plain")]);
     assert_eq!(stored_token(&setup), secrets[0]);
+}
+
+#[test]
+fn rekey_keeps_what_is_no_record_readable() {
+    let (setup, _) = with_token("file:tokens");
+    let (one, two) = (new_key(1), new_key(2));
+    let below = || Arc::new(FileStore::open(setup.dir.path().join("tokens")).unwrap());
+    let sealed = |key: &str| SealedStore::new(below(), KeyRing::parse(key).unwrap());
+    let (entry, planted) = (StoreKey::of(["entry"]), StoreKey::of(["planted"]));
+    let value = br#"{"countersign":"login-keys","connection":"a","made_ms":0,"keys":[]}"#;
+    let swap = sealed(&one).compare_and_swap(&entry, None, None, value);
+    assert!(matches!(swap, Swap::Applied(1)), "{swap:?}");
+    let swap = below().compare_and_swap(&planted, None, None, value);
+    assert!(matches!(swap, Swap::Applied(1)), "{swap:?}");
+
+    setup.write("both", &format!("{two}\n{one}\n"));
+    setup.config(NAME, &[("store_key_file", "both")]);
+    setup.run(["store", "rekey", "--seal-plain"]).succeeded();
+    let stored = sealed(&two).load(&entry).unwrap().unwrap();
+    assert_eq!(stored.value.unwrap().as_slice(), value);
+    // Whoever wrote this one has the key in it, so it is not encrypted but removed.
+    assert!(below().load(&planted).unwrap().unwrap().value.is_none());
 }
 
 #[test]

@@ -86,6 +86,12 @@ impl Tally {
         let sealed = opened.sealed(ring);
         let entry = match opened.read(key) {
             Ok(Some(entry)) => entry,
+            // No record, but clients need it: the keys for logins, or the metadata of a server.
+            Ok(None) if opened.is_encrypted(key)? => {
+                return Ok(sealed.reseal(key).map(drop).map_err(Error::from));
+            }
+            // Anybody who can write to the store may have put it there.
+            Ok(None) if seal_plain => return Ok(opened.remove_plain_other(key)),
             Ok(None) => return Ok(Ok(())),
             Err(error) => return Ok(Err(error)),
         };

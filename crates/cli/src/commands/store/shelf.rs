@@ -321,6 +321,24 @@ impl Opened<'_> {
         }))
     }
 
+    /// Returns whether a value is encrypted, whatever it is.
+    pub(super) fn is_encrypted(&self, key: &StoreKey) -> Result<bool, Error> {
+        let value = self.below.load(key)?.and_then(|raw| raw.value);
+        Ok(value.is_some_and(|value| RecordSummary::is_encrypted(&value)))
+    }
+
+    /// Removes a value that is no record and not encrypted. Clients create it again.
+    pub(super) fn remove_plain_other(&self, key: &StoreKey) -> Result<(), Error> {
+        let Some(raw) = self.below.load(key)? else {
+            return Ok(());
+        };
+        let is_other = |value: &[u8]| RecordSummary::is_metadata(value);
+        if raw.value.as_ref().is_some_and(|value| is_other(value)) {
+            drop(self.below.tombstone(key, raw.version, None));
+        }
+        Ok(())
+    }
+
     /// Returns the store with the encryption of this connection, or else of all users.
     pub(super) fn as_written_by(&self, name: &str) -> Result<Arc<dyn Store>, Error> {
         let users = &self.shelf.users;
