@@ -106,7 +106,8 @@ impl Inner {
         {
             return Ok(Arc::clone(&known.metadata));
         }
-        let fetched = connection.fetch_metadata(self.shared.transport.as_ref(), self.shared.clock.as_ref());
+        let fetched =
+            connection.fetch_metadata(self.shared.transport.as_ref(), self.shared.clock.as_ref());
         match fetched.and_then(|fetched| of_same_server(source, cached.as_ref(), fetched)) {
             Ok(fetched) => {
                 self.store_metadata(source, now, &fetched);
