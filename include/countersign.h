@@ -533,7 +533,7 @@ typedef struct csign_call_options {
     size_t size;
     /**
      * How long the token must still be valid, in milliseconds; 0 for the setting min_valid_s. Only
-     * for csign_client_token_start.
+     * for csign_client_token_with and csign_client_token_start.
      */
     uint64_t min_valid_ms;
     /**
@@ -545,7 +545,7 @@ typedef struct csign_call_options {
     uint64_t timeout_ms;
     /**
      * Ends the call with CSIGN_STATUS_CANCELLED when it is set; may be NULL. If it is already set, the
-     * call does nothing. It may be freed as soon as the start function has returned.
+     * call does nothing. It may be freed as soon as the function has returned.
      */
     const struct csign_cancel *cancel;
 } csign_call_options;
@@ -1005,6 +1005,27 @@ csign_status csign_client_login(const struct csign_client *client,
                                 void *user_data,
                                 struct csign_token **out_token,
                                 struct csign_error **error);
+
+/**
+ * Like csign_client_token, with options for this call: how long it may take, and what cancels it.
+ *
+ *     csign_call_options options = CSIGN_CALL_OPTIONS_INIT;
+ *     options.timeout_ms = 2000;
+ *     status = csign_client_token_with(client, &options, &token, &error);
+ *
+ * A request in flight continues when the call ends early, and the next call gets its token.
+ *
+ * @param options    may be NULL.
+ * @param out_token  receives the token; free it with csign_token_free.
+ * @param error      receives the error object on failure; may be NULL.
+ *
+ * Errors: those of csign_client_token, CSIGN_STATUS_TIMEOUT and CSIGN_STATUS_CANCELLED.
+ */
+CSIGN_API
+csign_status csign_client_token_with(const struct csign_client *client,
+                                     const struct csign_call_options *options,
+                                     struct csign_token **out_token,
+                                     struct csign_error **error);
 
 /**
  * Like csign_client_token, but returns at once, and calls `done` with the result.

@@ -51,6 +51,7 @@ csign_status csign_client_check_saved(const csign_client *client, csign_error **
 csign_status csign_client_start_login(const csign_client *client, const char *redirect_uri, size_t redirect_uri_length, csign_login **out_login, csign_error **error);
 csign_status csign_client_complete_login(const csign_client *client, const csign_login *login, const char *query, size_t query_length, csign_token **out_token, csign_error **error);
 csign_status csign_client_login(const csign_client *client, uint16_t port, uint64_t timeout_ms, csign_open_fn open, void *user_data, csign_token **out_token, csign_error **error);
+csign_status csign_client_token_with(const csign_client *client, const csign_call_options *options, csign_token **out_token, csign_error **error);
 csign_status csign_client_token_start(const csign_client *client, const csign_call_options *options, csign_done_fn done, void *user_data, csign_error **error);
 csign_status csign_client_refresh_start(const csign_client *client, const csign_call_options *options, csign_done_fn done, void *user_data, csign_error **error);
 csign_status csign_client_complete_login_start(const csign_client *client, const csign_login *login, const char *query, size_t query_length, const csign_call_options *options, csign_done_fn done, void *user_data, csign_error **error);

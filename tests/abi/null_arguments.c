@@ -177,6 +177,10 @@ static void clients(struct alive *alive)
     EXPECT(NULLARG, csign_client_token(client, 0, NULL, &error));
     CHECK(csign_client_token(NULL, 0, NULL, NULL) == NULLARG);
 
+    EXPECT_NOTHING(NULLARG, csign_token, csign_client_token_with(NULL, NULL, &out, &error));
+    EXPECT(NULLARG, csign_client_token_with(client, NULL, NULL, &error));
+    CHECK(csign_client_token_with(NULL, NULL, NULL, NULL) == NULLARG);
+
     EXPECT_NOTHING(NULLARG, csign_token, csign_client_peek(NULL, 0, &out, &error));
     EXPECT(NULLARG, csign_client_peek(client, 0, NULL, &error));
     CHECK(csign_client_peek(NULL, 0, NULL, NULL) == NULLARG);

@@ -6,6 +6,7 @@ mod forget;
 mod history;
 mod login;
 mod make;
+mod options;
 mod start;
 
 use std::ffi::c_char;
@@ -19,6 +20,7 @@ pub use self::drain::*;
 pub use self::forget::*;
 pub use self::history::*;
 pub use self::login::*;
+pub use self::options::*;
 pub use self::start::*;
 use crate::boundary::{buffer, call, object, out, run, run_inline, text};
 use crate::callback::{is_calling_done, is_calling_out};

@@ -60,6 +60,9 @@ class Library:
         error: Pointer,
         /,
     ) -> int: ...
+    def csign_client_token_with(
+        self, client: Pointer, options: Pointer, out_token: Pointer, error: Pointer, /
+    ) -> int: ...
     def csign_client_token_start(
         self, client: Pointer, options: Pointer, done: Callback, user_data: Pointer, error: Pointer, /
     ) -> int: ...

@@ -1,41 +1,18 @@
 //! The calls of a client that return at once and call back with the result.
 
 use std::ffi::{c_char, c_void};
-use std::time::Duration;
 
-use countersign_core::{Cancel, Pending};
+use countersign_core::Pending;
 use serde_json::json;
 
-use super::{Client, with};
+use super::options::{Options, options};
+use super::{Client, csign_call_options, with};
 use crate::boundary::{null, object, text};
 use crate::completion::{self, Done, Outcome};
 use crate::error::Failure;
 use crate::handle::find;
 use crate::result::Value;
-use crate::{csign_cancel, csign_client, csign_done_fn, csign_error, csign_login, csign_status};
-
-/// How long a call may wait, and for what. NULL in place of it means the defaults.
-///
-///     csign_call_options options = CSIGN_CALL_OPTIONS_INIT;
-///     options.timeout_ms = 2000;
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct csign_call_options {
-    /// sizeof(csign_call_options), so that later versions can add members. Members that a library
-    /// doesn't know must be 0.
-    pub size: usize,
-    /// How long the token must still be valid, in milliseconds; 0 for the setting min_valid_s. Only
-    /// for csign_client_token_start.
-    pub min_valid_ms: u64,
-    /// How long the call may take, in milliseconds; 0 for as long as any call: see csign_client.
-    ///
-    /// When it is over, the call ends with CSIGN_STATUS_TIMEOUT, unless it is for a token and the
-    /// cached one is still valid. A request in flight continues, and its outcome is kept.
-    pub timeout_ms: u64,
-    /// Ends the call with CSIGN_STATUS_CANCELLED when it is set; may be NULL. If it is already set, the
-    /// call does nothing. It may be freed as soon as the start function has returned.
-    pub cancel: *const csign_cancel,
-}
+use crate::{csign_client, csign_done_fn, csign_error, csign_login, csign_status};
 
 /// Like csign_client_token, but returns at once, and calls `done` with the result.
 ///
@@ -65,12 +42,7 @@ pub unsafe extern "C" fn csign_client_token_start(
     let number = client.addr();
     with!(client, error, |client: &Client| {
         let mut options = options!(options)?;
-        let call = match std::mem::take(&mut options.min_valid_ms) {
-            0 => client.inner.token_async(),
-            ms => client
-                .inner
-                .token_valid_for_async(Duration::from_millis(ms)),
-        };
+        let call = options.token(client);
         client.start(number, call, &options, done, user_data, Value::Token)
     })
 }
@@ -238,66 +210,6 @@ pub unsafe extern "C" fn csign_client_refresh_token_expires_at_start(
     })
 }
 
-/// What the caller's options say.
-struct Options {
-    min_valid_ms: u64,
-    timeout: Option<Duration>,
-    cancel: Option<Cancel>,
-}
-
-impl Options {
-    /// # Safety
-    ///
-    /// `options` is NULL, or points to as many readable bytes as its first member says.
-    unsafe fn read(options: *const csign_call_options) -> Result<Self, Failure> {
-        const KNOWN: usize = size_of::<csign_call_options>();
-        const MAX: usize = 4096;
-        if options.is_null() {
-            return Ok(Self {
-                min_valid_ms: 0,
-                timeout: None,
-                cancel: None,
-            });
-        }
-        // SAFETY: not NULL, so by the caller the first member can be read. It may be unaligned.
-        let size = unsafe { options.cast::<usize>().read_unaligned() };
-        if !(KNOWN..=MAX).contains(&size) {
-            let message =
-                format!("`options.size` is {size}, which no version of the library knows");
-            return Err(Failure::misuse(csign_status::BAD_ARGUMENT, message)
-                .hint("initialize the options with CSIGN_CALL_OPTIONS_INIT"));
-        }
-        // SAFETY: by the caller, this many bytes can be read.
-        let bytes = unsafe { std::slice::from_raw_parts(options.cast::<u8>(), size) };
-        if bytes[KNOWN..].iter().any(|byte| *byte != 0) {
-            let message = "`options` has a member that this version of the library does not know";
-            return Err(Failure::misuse(csign_status::BAD_ARGUMENT, message)
-                .hint("set it to 0, or update libcountersign"));
-        }
-        // SAFETY: by the caller, and large enough.
-        let options = unsafe { options.read_unaligned() };
-        let timeout = Some(options.timeout_ms).filter(|ms| *ms > 0);
-        let cancel = match options.cancel.is_null() {
-            true => None,
-            false => Some(object(options.cancel)?.cancel.clone()),
-        };
-        Ok(Self {
-            min_valid_ms: options.min_valid_ms,
-            timeout: timeout.map(Duration::from_millis),
-            cancel,
-        })
-    }
-}
-
-/// Reads the options of a call; see [`Options::read`].
-macro_rules! options {
-    ($options:ident) => {
-        // SAFETY: by the header, NULL or initialized with the size of the caller's struct.
-        unsafe { Options::read($options) }
-    };
-}
-use options;
-
 impl Client {
     fn start<T: Clone + Send + 'static>(
         &self,
@@ -319,14 +231,7 @@ impl Client {
             user_data,
             client: self.id,
         };
-        let call = match options.timeout {
-            Some(timeout) => call.timeout(timeout),
-            None => call,
-        };
-        let call = match &options.cancel {
-            Some(cancel) => call.cancel_with(cancel),
-            None => call,
-        };
+        let call = options.bound(call);
         let call = async move { call.await.map(value).map_err(Failure::from) };
         completion::start(call, move |outcome| after(number, outcome), done)
     }

@@ -8,7 +8,7 @@ use std::thread::{self, ThreadId};
 use countersign_capi::*;
 use countersign_sandbox::Sandbox;
 
-use crate::program::{Client, Config, call, owned, sandbox};
+use crate::program::{Client, Config, Token, call, owned, sandbox};
 
 /// What `done` was called with.
 #[derive(Default)]
@@ -170,4 +170,35 @@ fn ten_thousand_calls_of_one_request_are_cancelled_at_once() {
     assert_eq!(calls.ended.lock().unwrap().len(), COUNT);
     assert_eq!(client.count(csign_counter::MINTED), 1);
     assert_eq!(client.count(csign_counter::FAILURES), 0);
+}
+
+#[test]
+fn a_call_that_waits_ends_by_its_timeout_or_its_signal() {
+    let sandbox = sandbox();
+    let (client, gate) = hanging_client(&sandbox);
+    let token_with = |options: *const csign_call_options| {
+        let mut token = ptr::null_mut();
+        // SAFETY: live, and the options are NULL or have their size.
+        call(|error| unsafe { csign_client_token_with(client.0, options, &mut token, error) })
+            .map(|()| Token(token))
+            .map_err(|rejected| rejected.status)
+    };
+    gate.shut(true);
+    let mut options = defaults();
+    options.timeout_ms = 1;
+    assert_eq!(token_with(&options).unwrap_err(), csign_status::TIMEOUT);
+    let mut cancel = ptr::null_mut();
+    // SAFETY: the place is valid for writes, and the signal is live.
+    unsafe {
+        call(|error| csign_cancel_new(&mut cancel, error)).unwrap();
+        csign_cancel_set(cancel);
+    }
+    options = defaults();
+    options.cancel = cancel;
+    assert_eq!(token_with(&options).unwrap_err(), csign_status::CANCELLED);
+    // SAFETY: live, and freed once.
+    unsafe { csign_cancel_free(cancel) };
+    gate.shut(false);
+    assert!(token_with(ptr::null()).is_ok());
+    assert_eq!(client.count(csign_counter::MINTED), 1);
 }

@@ -59,6 +59,8 @@ interface Functions {
 
     int csign_client_login(long client, int port, long timeoutMs, long open, long userData, long outToken, long error);
 
+    int csign_client_token_with(long client, long options, long outToken, long error);
+
     int csign_client_token_start(long client, long options, long done, long userData, long error);
 
     int csign_client_refresh_start(long client, long options, long done, long userData, long error);

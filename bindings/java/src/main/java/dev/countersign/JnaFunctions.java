@@ -88,6 +88,9 @@ abstract class JnaFunctions implements Functions {
             long client, int port, long timeoutMs, long open, long userData, long outToken, long error);
 
     @Override
+    public native int csign_client_token_with(long client, long options, long outToken, long error);
+
+    @Override
     public native int csign_client_token_start(long client, long options, long done, long userData, long error);
 
     @Override
