@@ -5,7 +5,9 @@
 use std::process::Command;
 use std::time::Instant;
 
-use crate::{bench, bindings, budget, cargo, demo, examples, package, root, table, tidy, tools};
+use crate::{
+    abi, bench, bindings, budget, cargo, demo, examples, package, root, table, tidy, tools,
+};
 
 /// Crates whose tests start database servers, kill processes or build plugins.
 const SLOW: [&str; 5] = [
@@ -105,7 +107,7 @@ fn everything() -> Result<(), String> {
         ];
         cargo::run(&hooked, &[])
     });
-    report.run("abi and bindings", bindings::run_with_abi);
+    report.run("abi and bindings", || bindings::run_with_abi(abi::check));
     if !browser {
         report.missing("browser", "skipped the login in a real browser");
     }
