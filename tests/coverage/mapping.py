@@ -24,7 +24,7 @@ class Mapping:
         self.by_setting = self.has_certificate = False
         self.left = {key for key in entry if key not in facts.IRRELEVANT}
         self.variables = entry.get("connection_config") or {}
-        self.kept, self.extra, self.settings = {}, {}, {}
+        self.kept, self.extra, self.secret, self.settings = {}, {}, {}, {}
         self.is_cc = entry["auth_mode"] == "OAUTH2_CC"
         code = facts.IN_CODE.get(name, facts.SAME)
         if isinstance(code, str):
@@ -49,7 +49,13 @@ class Mapping:
         """Returns a text with the values that the connection's settings have."""
         def sample(found):
             name = found[1].removeprefix(SETTING)
-            return "app" if name in ("client_id", "clientId") else self.sample(name)
+            if name in ("client_id", "clientId"):
+                return "app"
+            if name == "clientSecret":
+                return "<client_secret>"
+            # Requests are shown with the names of secrets.
+            is_secret = self.variables.get(name, {}).get("secret")
+            return f"<secret.{as_name(name)}>" if is_secret else self.sample(name)
         return VARIABLE.sub(sample, text)
 
     # --- the profile ---
@@ -75,6 +81,7 @@ class Mapping:
         self.extra |= self.code.get("extra", {})
         profile["extra"] = {
             name: about or name for name, about in sorted(self.extra.items())}
+        profile["secret"] = dict(sorted(self.secret.items()))
         credentials = take("credentials") or {}
         if take("require_client_certificate") or "client_certificate" in credentials:
             profile["grants"][self.grants[0]]["required"] = ["client_certificate_file"]
@@ -182,12 +189,13 @@ class Mapping:
         elif name in self.of_callback:
             self.by_setting = True
             self.of_login.discard(name)
-        self._add_setting(name)
-        return "{extra." + as_name(name) + fallback + "}"
+        return "{" + self._add_setting(name) + fallback + "}"
 
     def _late(self, variable, fallback=""):
         """Returns the placeholder for a variable once there is a token."""
         name = variable.removeprefix(SETTING)
+        if name == "clientSecret":
+            return "{client_secret}"
         if name in ("client_id", "clientId"):
             return "{client_id}"
         if not variable.startswith(SETTING) and name not in self.variables:
@@ -195,21 +203,21 @@ class Mapping:
             return "x"
         if name in self.of_login:
             return "{kept." + as_name(name) + fallback + "}"
-        self._add_setting(name)
-        return "{extra." + as_name(name) + fallback + "}"
+        return "{" + self._add_setting(name) + fallback + "}"
 
     def _other(self, variable):
-        if variable == "clientSecret":
-            return "a secret in a header of API requests"
         return f"the variable {variable.split(':')[0]}"
 
     def _add_setting(self, name):
+        """Adds a setting, and returns its name."""
         about = self.variables.get(name, {})
-        if about.get("secret") and name not in self.extra:
-            self.say_not("a secret setting")
         text = about.get("description") or about.get("title") or name
-        self.extra[as_name(name)] = " ".join(text.split()).replace("{", "(").replace("}", ")")
-        self.settings[f"extra.{as_name(name)}"] = self.sample(name)
+        text = " ".join(text.split()).replace("{", "(").replace("}", ")")
+        table = "secret" if about.get("secret") else "extra"
+        getattr(self, table)[as_name(name)] = text
+        setting = f"{table}.{as_name(name)}"
+        self.settings[setting] = self.sample(name)
+        return setting
 
     def sample(self, name):
         about = self.variables.get(name, {})
@@ -317,8 +325,7 @@ class Mapping:
             name = first[2:-1].removeprefix(SETTING)
             about = self.variables.get(name, {})
             if about.get("optional") or about.get("default_value") == "":
-                self._add_setting(name)
-                return "{extra." + as_name(name) + "?}"
+                return "{" + self._add_setting(name) + "?}"
         return self._fill(first, self._in_request)
 
     # --- the login ---

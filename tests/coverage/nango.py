@@ -108,11 +108,11 @@ class Command:
         if not mapping.is_cc:
             settings["redirect_uri"] = "https://app.example/callback"
         settings |= mapping.settings
-        extra = {key[6:]: value for key, value in settings.items() if key.startswith("extra.")}
         self.settings = settings
-        settings = {key: value for key, value in settings.items() if not key.startswith("extra.")}
-        if extra:
-            settings["extra"] = extra
+        settings = {}
+        for key, value in self.settings.items():
+            table, _, name = key.rpartition(".")
+            (settings.setdefault(table, {}) if table else settings)[name] = value
         config = self.folder / "countersign.toml"
         config.touch(mode=0o600)
         config.write_text(
