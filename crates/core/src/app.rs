@@ -51,7 +51,7 @@ impl<'a> App<'a> {
 
     /// Returns how API requests carry the tokens, unless it is the usual way.
     pub(crate) fn usage(self) -> Option<Usage> {
-        Usage::of(&self.profile.usage, &self.client.id, &self.policy.extra)
+        Usage::of(&self.profile.usage, self.client, &self.policy.extra)
     }
 
     /// Returns the rules for how requests with this grant type are encoded: body, headers and names.
@@ -132,6 +132,8 @@ pub struct ClientIdentity {
     /// The redirect URI of logins.
     pub redirect_uri: Option<Url>,
     pub(crate) secret: Option<Secret>,
+    /// The vendor's own secrets, the settings `secret.NAME`.
+    pub(crate) secrets: BTreeMap<String, Secret>,
     pub(crate) signer: Option<Arc<dyn Signer>>,
 }
 

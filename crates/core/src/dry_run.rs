@@ -184,7 +184,10 @@ pub(crate) fn named_secrets(connection: &Connection) -> Connection {
     });
     let unsigned =
         |signer: &Arc<dyn Signer>| -> Arc<dyn Signer> { Arc::new(Unsigned(Arc::clone(signer))) };
-    connection.with_credentials(secret, client.signer.as_ref().map(unsigned))
+    let names = client.secrets.keys();
+    let own = names.map(|name| (name.clone(), Secret::new(format!("<secret.{name}>"))));
+    let signer = client.signer.as_ref().map(unsigned);
+    connection.with_credentials(secret, own.collect(), signer)
 }
 
 /// Returns a grant with names in place of its secrets.

@@ -58,6 +58,7 @@ const TABLES: &[&str] = &[
     "lookup",
     "refresh",
     "response",
+    "secret",
     "use",
 ];
 
@@ -114,7 +115,9 @@ const TABLES: &[&str] = &[
 /// `{name?}` omits the entry or array item instead, and with it the default member of that name.
 /// `{name:text}` falls back to the text. Filters follow, and apply from left to right: `|upper`,
 /// `|lower`, `|dash` (replaces `_` with `-`) and `|label` (keeps the part before the first dot).
-/// Templates can't contain secrets.
+/// `{client_secret}` and `{secret.NAME}`, which must be in the profile's `secret`, are allowed in
+/// [`GrantRules::params`], [`GrantRules::headers`], [`Endpoints::revoke_params`] and
+/// [`UseRules::headers`], without a fallback and filters. Other templates can't contain secrets.
 ///
 /// The certificate is the one that comes with the private key, in the same PEM file or PKCS#12
 /// file.
@@ -201,6 +204,9 @@ pub struct Profile {
     /// The `extra.*` settings by name, with descriptions.
     #[serde(default)]
     pub extra: BTreeMap<String, String>,
+    /// The `secret.*` settings by name, with descriptions: secrets besides the client's own.
+    #[serde(default)]
+    pub secret: BTreeMap<String, String>,
     /// The meaning of the vendor's errors. The first matching row decides.
     #[serde(default)]
     pub errors: Vec<ErrorRow>,

@@ -9,7 +9,7 @@ mod stamp;
 mod tests;
 mod windows_path;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +17,7 @@ use toml::de::{DeTable, DeValue};
 
 pub use self::connections::Connections;
 use self::connections::none_of;
+pub(crate) use self::keys::own_secret;
 pub use self::keys::{SETTINGS, SettingKey};
 #[cfg(feature = "ureq")]
 pub(crate) use self::secrets::read_trusted;
@@ -49,9 +50,9 @@ use crate::{Error, ErrorKind, Secret};
 pub struct Settings {
     values: BTreeMap<String, Secret>,
     /// The origin of each resolved secret for messages, such as "`private_key_file` key.pem".
-    origins: BTreeMap<&'static str, String>,
+    origins: BTreeMap<String, String>,
     /// The files that secrets were read from. They are read again if they have changed.
-    files: BTreeMap<&'static str, FileSecret>,
+    files: BTreeMap<String, FileSecret>,
     /// The folder at which relative paths start.
     folder: Option<PathBuf>,
 }
@@ -258,7 +259,8 @@ impl Settings {
     /// # Ok::<(), countersign_core::Error>(())
     /// ```
     pub fn resolve(mut self, variable: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
-        for key in SETTINGS.iter().filter(|key| key.secret).map(|key| key.name) {
+        for key in self.secret_keys() {
+            let key = key.as_str();
             let (file, env) = (format!("{key}_file"), format!("{key}_env"));
             let given: Vec<_> = [key, &file, &env]
                 .into_iter()
@@ -272,7 +274,7 @@ impl Settings {
                 let origin = format!("`{file}` {}", path.display());
                 let (file, secret) = FileSecret::read(key, path)?;
                 if key != SEED {
-                    self.files.insert(key, file);
+                    self.files.insert(key.to_owned(), file);
                 }
                 (secret, origin)
             } else if let Some(name) = self.value(&env) {
@@ -302,9 +304,17 @@ impl Settings {
                     .with_hint(format!("write the {key} to it, or remove {}", given[0])));
             }
             self.values.insert(key.to_owned(), secret);
-            self.origins.insert(key, origin);
+            self.origins.insert(key.to_owned(), origin);
         }
         Ok(self)
+    }
+
+    /// Returns the names of all secrets, and of those of the vendor that are set.
+    fn secret_keys(&self) -> Vec<String> {
+        let known = SETTINGS.iter().filter(|key| key.secret);
+        let own: BTreeSet<_> = self.keys().filter_map(own_secret).collect();
+        let known = known.map(|key| key.name.to_owned());
+        known.chain(own.into_iter().map(str::to_owned)).collect()
     }
 
     /// Returns whether secrets were read from files, which may change.
@@ -326,8 +336,8 @@ impl Settings {
         let mut fresh = self.clone();
         for (key, file) in &self.files {
             let (file, secret) = FileSecret::read(key, file.path().to_owned())?;
-            fresh.files.insert(key, file);
-            fresh.values.insert((*key).to_owned(), secret);
+            fresh.files.insert(key.clone(), file);
+            fresh.values.insert(key.clone(), secret);
         }
         Ok(Some(fresh))
     }
@@ -335,7 +345,7 @@ impl Settings {
     /// Returns the files whose secrets differ from `former`'s for a message, or `None` if all are
     /// the same.
     pub(crate) fn replaced_since(&self, former: &Self) -> Option<String> {
-        let replaced = |key: &&&str| self.values.get(**key) != former.values.get(**key);
+        let replaced = |key: &&String| self.values.get(*key) != former.values.get(*key);
         let origins = self.files.keys().filter(replaced);
         let words: Vec<_> = origins.filter_map(|key| self.origin(key)).collect();
         (!words.is_empty()).then(|| words.join(", "))
@@ -518,7 +528,7 @@ fn reject_unknown(key: &str) -> Result<(), Error> {
         None => format!("`{key}` is not a setting"),
     };
     Err(Error::setting(key, message).with_hint(
-        "write a vendor's own setting as extra.NAME, and a parameter of the login URL as authorize.NAME",
+        "write a vendor's own setting as extra.NAME or secret.NAME, and a parameter of the login URL as authorize.NAME",
     ))
 }
 

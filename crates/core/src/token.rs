@@ -314,7 +314,6 @@ fn headers<'a>(
         }
     };
     let further = usage.headers(extra, skip_missing)?.into_iter();
-    let further = further.map(|(name, value)| (name, Secret::new(value)));
     Ok(std::iter::once(own).chain(further).collect())
 }
 

@@ -98,6 +98,7 @@ fn heading(table: &str) -> String {
         "use" => "`[use]`: how API requests carry the token".to_owned(),
         "lookup" => "`[lookup]`: whose the token is".to_owned(),
         "extra" => "`[extra]`: settings of this vendor".to_owned(),
+        "secret" => "`[secret]`: secrets of this vendor".to_owned(),
         "errors.*" => "`[[errors]]`: what errors mean".to_owned(),
         other => format!("`[{other}]`"),
     }

@@ -87,6 +87,7 @@ fn as_json(profile: &Profile) -> Value {
         "environments": environments.collect::<Vec<_>>(),
         "grants": grants.collect::<Vec<_>>(),
         "extra": profile.extra,
+        "secret": profile.secret,
     })
 }
 
@@ -108,6 +109,9 @@ fn as_lines(profile: &Profile) -> Vec<String> {
     }
     for (name, about) in &profile.extra {
         lines.push(format!("  extra.{name}: {about}"));
+    }
+    for (name, about) in &profile.secret {
+        lines.push(format!("  secret.{name}: {about}"));
     }
     lines
 }

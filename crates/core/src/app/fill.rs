@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
+use zeroize::Zeroizing;
 
 use super::App;
 use crate::profile::GrantRules;
@@ -132,7 +133,8 @@ impl Filling<'_> {
             // `Profile::from_toml` rejects this, but a profile can be built in other ways.
             Error::new(ErrorKind::Setting, format!("{}: {why}", self.field()))
         })?;
-        let mut filled = String::new();
+        // Long enough not to leave copies of secrets behind when it grows.
+        let mut filled = String::with_capacity(text.len() + 256);
         for part in parts {
             match part {
                 Part::Text(text) => filled.push_str(text),
@@ -145,14 +147,30 @@ impl Filling<'_> {
         Ok(Some(filled))
     }
 
-    fn placeholder(&self, placeholder: &Placeholder<'_>) -> Result<Option<String>, Error> {
+    fn placeholder(
+        &self,
+        placeholder: &Placeholder<'_>,
+    ) -> Result<Option<Zeroizing<String>>, Error> {
+        let client = self.app.client;
+        let secret = match placeholder.name {
+            Name::ClientSecret => Some(client.secret.as_ref()),
+            Name::Secret(name) => Some(client.secrets.get(name)),
+            _ => None,
+        };
+        if let Some(secret) = secret {
+            return match (secret, placeholder.unset) {
+                (Some(secret), _) => Ok(Some(Zeroizing::new(secret.expose().to_owned()))),
+                (None, Unset::DropEntry) => Ok(None),
+                (None, _) => Err(self.missing(placeholder.name)),
+            };
+        }
         let value = match (self.lookup(placeholder.name), placeholder.unset) {
             (Some(value), _) => value,
             (None, Unset::Fallback(text)) => text.to_owned(),
             (None, Unset::DropEntry) => return Ok(None),
             (None, Unset::Reject) => return Err(self.missing(placeholder.name)),
         };
-        Ok(Some(placeholder.filtered(value)))
+        Ok(Some(Zeroizing::new(placeholder.filtered(value))))
     }
 
     fn lookup(&self, name: Name<'_>) -> Option<String> {
@@ -182,6 +200,7 @@ impl Filling<'_> {
                 Some(base64_simd::STANDARD.encode_to_string(digest))
             }
             Name::Extra(name) => policy.extra(name).map(str::to_owned),
+            Name::ClientSecret | Name::Secret(_) => None,
         }
     }
 

@@ -87,7 +87,9 @@ impl Connection {
         let signer = self.client.signer.as_ref();
         let public = signer.and_then(|signer| signer.public_key());
         let public = public.map(|key| base64_simd::STANDARD.encode_to_string(key.spki_sha256()));
-        StoreKey::of([
+        let own = self.client.secrets.iter();
+        let own = own.flat_map(|(name, secret)| [name.as_str(), secret.expose()]);
+        let words = [
             "credentials",
             self.client.auth.as_str(),
             self.client.basic_encoding.as_str(),
@@ -96,8 +98,8 @@ impl Connection {
             signer.map_or("", |signer| signer.algorithm().as_str()),
             signer.and_then(|signer| signer.key_id()).unwrap_or(""),
             public.as_deref().unwrap_or(""),
-        ])
-        .to_hex()
+        ];
+        StoreKey::of(words.into_iter().chain(own)).to_hex()
     }
 
     /// Checks that the provider returns the same parameters each time. They identify the stored

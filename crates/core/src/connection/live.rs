@@ -1,5 +1,6 @@
 //! A connection whose secrets are read again when their files change.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Connection;
@@ -32,14 +33,16 @@ impl Origin {
 }
 
 impl Connection {
-    /// Returns a copy of the connection with another client secret and signer.
+    /// Returns a copy of the connection with other secrets and another signer.
     pub(crate) fn with_credentials(
         &self,
         secret: Option<Secret>,
+        own: BTreeMap<String, Secret>,
         signer: Option<Arc<dyn Signer>>,
     ) -> Self {
         let mut other = self.clone();
         other.client.secret = secret;
+        other.client.secrets = own;
         other.client.signer = signer;
         other
     }

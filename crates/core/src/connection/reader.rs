@@ -11,6 +11,7 @@ use crate::key::is_pkcs11_uri;
 use crate::nearest::{nearest, unknown_word};
 use crate::profile::check::reject_authorize_param;
 use crate::profile::{Environment, GrantRules};
+use crate::settings::own_secret;
 use crate::{
     BasicEncoding, ClientAuth, ClientIdentity, Error, GrantKind, GrantPolicy, KeyRing, KeySigner,
     Network, PrivateKey, Profile, Provider, Roots, SETTINGS, Secret, Settings, Signer,
@@ -63,6 +64,7 @@ impl Reader<'_> {
         let client = ClientIdentity {
             id: client_id.clone().unwrap_or_default(),
             secret: self.settings.secret("client_secret"),
+            secrets: self.secrets()?,
             auth: client_auth,
             basic_encoding: self
                 .parsed("basic_encoding")?
@@ -113,10 +115,12 @@ impl Reader<'_> {
     /// Checks that every `K_file` and `K_env` has been resolved to `K`.
     fn check_resolved(&self) -> Result<(), Error> {
         let left = self.settings.keys().find(|key| {
-            SETTINGS.iter().filter(|s| s.secret).any(|s| {
-                key.strip_prefix(s.name)
-                    .is_some_and(|rest| rest == "_file" || rest == "_env")
-            })
+            let is_own = own_secret(key).is_some_and(|bare| bare != *key);
+            is_own
+                || SETTINGS.iter().filter(|s| s.secret).any(|s| {
+                    key.strip_prefix(s.name)
+                        .is_some_and(|rest| rest == "_file" || rest == "_env")
+                })
         });
         match left {
             Some(key) => Err(
@@ -374,27 +378,49 @@ impl Reader<'_> {
     }
 
     fn extra(&self) -> Result<BTreeMap<String, String>, Error> {
-        let known = &self.profile.extra;
-        let mut extra = BTreeMap::new();
-        for key in self.settings.keys() {
-            let Some(name) = key.strip_prefix("extra.") else {
-                continue;
-            };
+        let own = self.own("extra", &self.profile.extra)?.into_iter();
+        let text = |name: &str| self.text(&format!("extra.{name}"));
+        Ok(own
+            .map(|name| (name.to_owned(), text(name).unwrap_or_default()))
+            .collect())
+    }
+
+    fn secrets(&self) -> Result<BTreeMap<String, Secret>, Error> {
+        let own = self.own("secret", &self.profile.secret)?.into_iter();
+        // A line break at the end comes from the file that it was in.
+        let secret = |name: &str| self.settings.secret(&format!("secret.{name}"));
+        Ok(own
+            .filter_map(|name| Some((name.to_owned(), secret(name)?)))
+            .collect())
+    }
+
+    /// Returns the vendor's own settings of a table that are set. All must be in its profile.
+    fn own(&self, table: &str, known: &BTreeMap<String, String>) -> Result<Vec<&str>, Error> {
+        let in_table = |key: &'_ str| {
+            let (own, _) = key.split_once('.')?;
+            (own == table).then_some(())
+        };
+        let mut names = Vec::new();
+        for key in self.settings.keys().filter(|key| in_table(key).is_some()) {
+            let name = &key[table.len() + 1..];
             if !known.contains_key(name) {
-                let known: Vec<_> = known.keys().map(|name| format!("extra.{name}")).collect();
+                let known: Vec<_> = known.keys().map(|name| format!("{table}.{name}")).collect();
                 let message = format!("`{key}` is not a setting of {}", self.profile.name);
                 let hint = match (nearest(key, &known), known.is_empty()) {
                     (Some(near), _) => format!("did you mean `{near}`?"),
                     (None, false) => format!("use one of: {}", known.join(", ")),
                     (None, true) => {
-                        format!("remove {key}: {} has no extra settings", self.profile.name)
+                        format!(
+                            "remove {key}: {} has no {table} settings",
+                            self.profile.name
+                        )
                     }
                 };
                 return Err(Error::setting(key, message).with_hint(hint));
             }
-            extra.insert(name.to_owned(), self.text(key).unwrap_or_default());
+            names.push(name);
         }
-        Ok(extra)
+        Ok(names)
     }
 
     /// Servers end the client ID at the first colon (RFC 7617 section 2).

@@ -78,7 +78,10 @@ impl<'a> Namer<'a> {
             self.assertions.push(assertion);
             return "<assertion>".to_owned();
         }
-        SECRETS.iter().fold(value.to_owned(), |value, name| {
+        let own = self.connection.client().secrets.keys();
+        let own = own.map(|name| format!("secret.{name}"));
+        let names = SECRETS.iter().map(|name| (*name).to_owned()).chain(own);
+        names.fold(value.to_owned(), |value, name| {
             value.replace(&format!("%3C{name}%3E"), &format!("<{name}>"))
         })
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::template::Secrets;
 use super::{Profile, Templated, template};
 use crate::GrantKind;
 use crate::parameters::{is_of_callback, is_ours};
@@ -44,6 +45,7 @@ impl Profile {
         if self.assertion.backdate_s >= self.assertion.max_ttl_s {
             return Err("`assertion.backdate_s` must be less than `assertion.max_ttl_s`".into());
         }
+        self.check_secrets()?;
         self.check_texts()?;
         // RFC 9110 section 11.1.
         let of_scheme = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
@@ -57,6 +59,20 @@ impl Profile {
         self.check_response()?;
         self.check_templates()?;
         self.check_requests()
+    }
+
+    fn check_secrets(&self) -> Result<(), String> {
+        for name in self.secret.keys() {
+            if name.is_empty() || !name.bytes().all(is_of_name) {
+                return Err(format!("`secret.{name}` {OF_NAMES}"));
+            }
+            if name.ends_with("_file") || name.ends_with("_env") {
+                return Err(format!(
+                    "`secret.{name}` ends like the setting for a file or a variable: name it differently"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Validates the texts that may contain one placeholder, and those that may contain none.
@@ -92,12 +108,14 @@ impl Profile {
 
     fn check_templates(&self) -> Result<(), String> {
         let fresh = |name: &str| ["exp", "iat", "jti", "nbf"].contains(&name);
-        self.check_table("assertion.claims", &self.assertion.claims, |name| {
+        let none = Secrets::None;
+        self.check_table("assertion.claims", &self.assertion.claims, none, |name| {
             fresh(name).then_some("is set for each assertion, so a profile can't set it")
         })?;
         self.check_table(
             "assertion.header",
             &self.assertion.header,
+            none,
             |name| match name {
                 "alg" => Some("is set by the signer: use `assertion.algorithms`"),
                 "b64" | "crit" => Some("changes what the signature covers"),
@@ -105,7 +123,7 @@ impl Profile {
                 _ => None,
             },
         )?;
-        self.check_table("authorize.params", &self.authorize.params, |name| {
+        self.check_table("authorize.params", &self.authorize.params, none, |name| {
             reject_authorize_param(name).or_else(|| renamed(&self.authorize.names, name))
         })?;
         if let Some(name) = self.authorize.keep.iter().find(|name| is_of_callback(name)) {
@@ -115,7 +133,7 @@ impl Profile {
         }
         for (kind, rules) in &self.grants {
             let table = format!("grants.{kind}.params");
-            self.check_table(&table, &rules.params, |name| {
+            self.check_table(&table, &rules.params, Secrets::Of(&self.secret), |name| {
                 if is_ours(name) {
                     Some("authenticates the app or spends a grant, so a profile can't set it")
                 } else if let Some(why) = renamed(&rules.names, name) {
@@ -134,10 +152,11 @@ impl Profile {
         &self,
         table: &str,
         entries: &BTreeMap<String, Templated>,
+        secrets: Secrets<'_>,
         why_rejected: impl Fn(&str) -> Option<&'static str>,
     ) -> Result<(), String> {
         entries.iter().try_for_each(|(name, entry)| {
-            let why = match (why_rejected(name), entry.check(self.extra.keys())) {
+            let why = match (why_rejected(name), entry.check(self.extra.keys(), secrets)) {
                 _ if name.is_empty() => "has no name".to_owned(),
                 (Some(why), _) => why.to_owned(),
                 (None, Err(why)) => format!("is invalid: {why}"),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::check::{OF_NAMES, is_of_name};
 use super::environment::ENDPOINTS;
+use super::template::Secrets;
 use super::url_template::{Kind, UrlTemplate};
 use super::{Profile, RevocationMethod, RevokedToken, SentAs, Templated, TokenMethod};
 use crate::http::BodyFormat;
@@ -241,7 +242,7 @@ impl Profile {
                 "`endpoints.revoke_names.token` is empty, so nothing says what to revoke: set `revoke_bearer = true`".into(),
             );
         }
-        self.check_table("endpoints.revoke_params", &endpoints.revoke_params, |name| {
+        self.check_table("endpoints.revoke_params", &endpoints.revoke_params, Secrets::Of(&self.secret), |name| {
             let is_sent = names.values().any(|new| new == name);
             if REVOKE_NAMES.contains(&name) || is_sent || is_ours(name) {
                 Some("is a parameter that each revocation sets itself: use `endpoints.revoke_names`")
@@ -314,7 +315,7 @@ impl Profile {
                 _ => {}
             }
         }
-        self.check_table(table, headers, reject_header)
+        self.check_table(table, headers, Secrets::Of(&self.secret), reject_header)
     }
 }
 

@@ -154,7 +154,7 @@ impl Profile {
         let kept = self.kept_names();
         for (name, template) in &rules.headers {
             let field = format!("use.headers.{name}");
-            late::check(template, &self.extra, &kept, Also::Nothing)
+            late::check(template, &self.extra, &kept, Also::Secrets(&self.secret))
                 .map_err(|why| format!("`{field}` is invalid: {why}"))?;
             if !is_header_value(template) {
                 return Err(format!(

@@ -218,7 +218,7 @@ pub const FIELDS: &[Field] = &[
 
     may("use.scheme", Text, "Bearer", "The scheme of the `Authorization` header, whatever `token_type` says."),
     may("use.header", Text, "Authorization", "The header that has the bare token, such as `X-Shopify-Access-Token`."),
-    may("use.headers.*", TextTemplate, "", "A further header of API requests. May contain `{client_id}`, `{extra.NAME}` and `{kept.NAME}`."),
+    may("use.headers.*", TextTemplate, "", "A further header of API requests. May contain `{client_id}`, `{extra.NAME}`, `{kept.NAME}`, `{client_secret}` and `{secret.NAME}`."),
     may("use.api_base", Url, "", "The URL of the API, which becomes `extra.api_base`. May contain `{extra.NAME}` and `{kept.NAME}`."),
 
     may("lookup.url", Url, "{userinfo}", "The URL that lists accounts, tenants or sites. May contain `{userinfo}`, `{base_url}`, `{extra.NAME}` and `{kept.NAME}`."),
@@ -234,6 +234,8 @@ pub const FIELDS: &[Field] = &[
     may("lookup.id_token.*", Pointer, "", "A claim of the ID token, by the name that it gets."),
 
     may("extra.*", Text, "", "A setting `extra.NAME` that only this vendor has, with its description."),
+
+    may("secret.*", Text, "", "A secret setting `secret.NAME` that only this vendor has, with its description. It can be set as `secret.NAME_file` or `secret.NAME_env`, too."),
 
     needs("errors.*.kind", Word(ERROR_KINDS), "What happened."),
     needs("errors.*.hint", Text, "What the user should do now, in one sentence."),

@@ -6,7 +6,7 @@ use std::fmt;
 use super::template::{self, Part, Placeholder, Unset};
 use super::url_template::{Place, check_segments, is_of_host, placed};
 use crate::nearest::nearest;
-use crate::{Error, Url, form};
+use crate::{Error, Secret, Url, form};
 
 /// What such a template is filled in with.
 #[derive(Clone, Copy)]
@@ -20,6 +20,10 @@ pub(crate) struct Values<'a> {
     pub(crate) base_url: Option<&'a str>,
     /// `{userinfo}`, for a lookup.
     pub(crate) userinfo: Option<&'a str>,
+    /// `{client_secret}`, for a header.
+    pub(crate) client_secret: Option<&'a Secret>,
+    /// The settings `secret.NAME`, for a header.
+    pub(crate) secrets: Option<&'a BTreeMap<String, Secret>>,
 }
 
 /// Why a template can't be filled in.
@@ -39,11 +43,14 @@ enum Name<'a> {
     Userinfo,
     Extra(&'a str),
     Kept(&'a str),
+    ClientSecret,
+    Secret(&'a str),
 }
 
 const BASE_URL: &str = "base_url";
 const USERINFO: &str = "userinfo";
 const CLIENT_ID: &str = "client_id";
+const CLIENT_SECRET: &str = "client_secret";
 
 impl<'a> Name<'a> {
     fn parse(word: &'a str) -> Result<Self, String> {
@@ -51,9 +58,11 @@ impl<'a> Name<'a> {
             CLIENT_ID => Ok(Self::ClientId),
             BASE_URL => Ok(Self::BaseUrl),
             USERINFO => Ok(Self::Userinfo),
+            CLIENT_SECRET => Ok(Self::ClientSecret),
             _ => match word.split_once('.') {
                 Some(("extra", name)) => Ok(Self::Extra(name)),
                 Some(("kept", name)) => Ok(Self::Kept(name)),
+                Some(("secret", name)) => Ok(Self::Secret(name)),
                 _ => Err(unknown(word, &[])),
             },
         }
@@ -68,6 +77,8 @@ impl fmt::Display for Name<'_> {
             Self::Userinfo => f.write_str(USERINFO),
             Self::Extra(name) => write!(f, "extra.{name}"),
             Self::Kept(name) => write!(f, "kept.{name}"),
+            Self::ClientSecret => f.write_str(CLIENT_SECRET),
+            Self::Secret(name) => write!(f, "secret.{name}"),
         }
     }
 }
@@ -80,6 +91,8 @@ impl<'a> Values<'a> {
             Name::Userinfo => self.userinfo,
             Name::Extra(name) => self.settings.get(name).map(String::as_str),
             Name::Kept(name) => self.kept.get(name).map(String::as_str),
+            Name::ClientSecret => self.client_secret.map(Secret::expose),
+            Name::Secret(name) => self.secrets?.get(name).map(Secret::expose),
         };
         value.filter(|value| !value.is_empty())
     }
@@ -182,9 +195,11 @@ fn in_place(
 
 /// The placeholders that a field may have besides `{client_id}`, `{extra.NAME}` and `{kept.NAME}`.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Also {
+pub(super) enum Also<'a> {
     Nothing,
     Urls,
+    /// The client's secret, and these.
+    Secrets(&'a BTreeMap<String, String>),
 }
 
 /// Checks a text. `settings` are the profile's `extra`, and `kept` what a token can have.
@@ -192,21 +207,40 @@ pub(super) fn check(
     template: &str,
     settings: &BTreeMap<String, String>,
     kept: &[&str],
-    also: Also,
+    also: Also<'_>,
 ) -> Result<(), String> {
     let mut known = vec![CLIENT_ID.to_owned()];
     if also == Also::Urls {
         known.extend([BASE_URL, USERINFO].map(str::to_owned));
     }
+    if let Also::Secrets(secrets) = also {
+        known.push(CLIENT_SECRET.to_owned());
+        known.extend(secrets.keys().map(|name| format!("secret.{name}")));
+    }
     known.extend(settings.keys().map(|name| format!("extra.{name}")));
     known.extend(kept.iter().map(|name| format!("kept.{name}")));
+    let is_secret = |word: &str| word == CLIENT_SECRET || word.starts_with("secret.");
     let parts = template::parse_names(template, |word| {
         match known.iter().any(|known| known == word) {
-            true => Ok(()),
+            true => Ok(word),
+            false if is_secret(word) && !matches!(also, Also::Secrets(_)) => {
+                Err(format!("`{{{word}}}` is secret, which can't be here"))
+            }
             false => Err(unknown(word, &known)),
         }
     });
-    parts.map(drop)
+    for part in parts? {
+        if let Part::Placeholder(placeholder) = part
+            && is_secret(placeholder.name)
+            && placeholder.has_fallback_or_filters()
+        {
+            let word = placeholder.name;
+            return Err(format!(
+                "`{{{word}}}` is secret, so it can't have a fallback or filters"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Checks a text that is a URL, in addition to [`check`].

@@ -1,5 +1,7 @@
 //! Templates for claims, header members and parameters: texts with placeholders.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -44,6 +46,16 @@ pub(crate) enum Name<'a> {
     CertSha1,
     SpkiSha256,
     Extra(&'a str),
+    ClientSecret,
+    Secret(&'a str),
+}
+
+/// Which secrets a text may contain.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Secrets<'a> {
+    None,
+    /// The client's, and those of the profile's `secret`.
+    Of(&'a BTreeMap<String, String>),
 }
 
 /// What happens to a placeholder without a value.
@@ -66,6 +78,7 @@ const NAMES: &[(&str, Name<'static>)] = &[
     ("cert_sha256", Name::CertSha256),
     ("cert_sha1", Name::CertSha1),
     ("spki_sha256", Name::SpkiSha256),
+    ("client_secret", Name::ClientSecret),
 ];
 
 type Filter = fn(&str) -> String;
@@ -84,8 +97,9 @@ impl Templated {
     pub(super) fn check<'a>(
         &self,
         extra: impl Iterator<Item = &'a String> + Clone,
+        secrets: Secrets<'_>,
     ) -> Result<(), String> {
-        check(&self.0, &extra)
+        check(&self.0, &extra, secrets)
     }
 
     /// Returns the settings that fill it.
@@ -115,12 +129,17 @@ fn collect_settings(value: &Value, settings: &mut Vec<String>) {
 fn check<'a>(
     value: &Value,
     extra: &(impl Iterator<Item = &'a String> + Clone),
+    secrets: Secrets<'_>,
 ) -> Result<(), String> {
     match value {
-        Value::String(text) => parse(text)?
-            .into_iter()
-            .try_for_each(|part| part.check(extra.clone())),
-        Value::Array(items) => items.iter().try_for_each(|item| check(item, extra)),
+        Value::String(text) => parse(text)?.into_iter().try_for_each(|part| {
+            part.check_secret(secrets)?;
+            part.check(extra.clone())
+        }),
+        Value::Array(items) => {
+            let mut items = items.iter();
+            items.try_for_each(|item| check(item, extra, secrets))
+        }
         Value::Number(_) | Value::Bool(_) => Ok(()),
         // JSON has no infinity and no NaN.
         Value::Null => Err("it is not a finite number".into()),
@@ -193,6 +212,33 @@ pub(super) fn parse_names<'a, N>(
 }
 
 impl<'a> Part<'a> {
+    /// Validates that a placeholder is no secret, or one that is allowed here.
+    pub(super) fn check_secret(&self, secrets: Secrets<'_>) -> Result<(), String> {
+        let Self::Placeholder(placeholder) = self else {
+            return Ok(());
+        };
+        let word = placeholder.name.word();
+        match (placeholder.name, secrets) {
+            (Name::ClientSecret | Name::Secret(_), Secrets::None) => Err(is_secret(&word)),
+            (Name::Secret(name), Secrets::Of(known)) if !known.contains_key(name) => {
+                let known: Vec<_> = known.keys().map(|name| format!("secret.{name}")).collect();
+                Err(match known.is_empty() {
+                    true => format!("`{{{word}}}` is not known; the profile has no `secret`"),
+                    false => unknown(&word, &known),
+                })
+            }
+            (Name::ClientSecret | Name::Secret(_), _)
+                if !placeholder.filters.is_empty()
+                    || matches!(placeholder.unset, Unset::Fallback(_)) =>
+            {
+                Err(format!(
+                    "`{{{word}}}` is secret, so it can't have a fallback or filters"
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn check<'b>(
         &self,
         mut extra: impl Iterator<Item = &'b String> + Clone,
@@ -243,6 +289,10 @@ impl<'a, N> Placeholder<'a, N> {
         }
     }
 
+    pub(super) fn has_fallback_or_filters(&self) -> bool {
+        !self.filters.is_empty() || matches!(self.unset, Unset::Fallback(_))
+    }
+
     /// Applies the filters to a value, from left to right.
     pub(crate) fn filtered(&self, value: String) -> String {
         let filters = self.filters.split('|').filter_map(filter);
@@ -258,11 +308,11 @@ impl<'a> Name<'a> {
         if let Some(name) = word.strip_prefix("extra.").filter(|name| !name.is_empty()) {
             return Ok(Self::Extra(name));
         }
-        let is_secret = |word: &str| SETTINGS.iter().any(|s| s.secret && s.name == word);
-        if is_secret(word) {
-            return Err(format!(
-                "`{{{word}}}` is secret, and templates can't contain secrets"
-            ));
+        if let Some(name) = word.strip_prefix("secret.").filter(|name| !name.is_empty()) {
+            return Ok(Self::Secret(name));
+        }
+        if SETTINGS.iter().any(|s| s.secret && s.name == word) {
+            return Err(is_secret(word));
         }
         let known: Vec<_> = NAMES.iter().map(|(name, _)| (*name).to_owned()).collect();
         Err(unknown(word, &known))
@@ -278,6 +328,7 @@ impl<'a> Name<'a> {
     pub(crate) fn setting(self) -> String {
         match self {
             Self::Extra(name) => format!("extra.{name}"),
+            Self::Secret(name) => format!("secret.{name}"),
             Self::CertSha256 | Self::CertSha1 | Self::SpkiSha256 => "private_key".to_owned(),
             other => {
                 let found = NAMES.iter().find(|(_, name)| *name == other);
@@ -290,6 +341,10 @@ impl<'a> Name<'a> {
 fn filter(word: &str) -> Option<Filter> {
     let found = FILTERS.iter().find(|(known, _)| *known == word);
     found.map(|(_, filter)| *filter)
+}
+
+fn is_secret(word: &str) -> String {
+    format!("`{{{word}}}` is secret, and templates can't contain secrets")
 }
 
 fn unknown(word: &str, known: &[String]) -> String {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Profile;
-use super::template::{self, Name, Part, Placeholder, Unset};
+use super::template::{self, Name, Part, Placeholder, Secrets, Unset};
 use crate::{Error, ErrorKind, Url, form};
 
 /// A text of a profile that is a URL, or may be one.
@@ -70,6 +70,7 @@ impl UrlTemplate<'_> {
             _ => {}
         }
         for (at, (place, part)) in placed(&parts, is_base_url).into_iter().enumerate() {
+            part.check_secret(Secrets::None)?;
             part.check(profile.extra.keys())?;
             if let Part::Placeholder(placeholder) = part {
                 check_placeholder(placeholder, place, kind)?;

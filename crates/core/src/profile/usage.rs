@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::late::{self, Unfilled, Values};
-use crate::{Error, ErrorKind};
+use crate::{ClientIdentity, Error, ErrorKind, Secret};
 
 /// How an API request carries the token. By default, in `Authorization: Bearer TOKEN`.
 ///
-/// Texts may contain `{client_id}`, `{extra.NAME}` and `{kept.NAME}`, which is a value that was
+/// Texts may contain `{client_id}`, `{extra.NAME}` and, in headers, `{client_secret}` and
+/// `{secret.NAME}`. They may also contain `{kept.NAME}`, which is a value that was
 /// kept of a response, of a callback or of a lookup. `{name?}` omits the whole header or the API's
 /// base URL if there is no value, `{name:text}` falls back to the text, and filters follow as in
 /// the templates of requests.
@@ -40,19 +41,28 @@ pub(crate) struct Usage {
     rules: UseRules,
     client_id: String,
     settings: BTreeMap<String, String>,
+    client_secret: Option<Secret>,
+    secrets: BTreeMap<String, Secret>,
 }
 
 impl Usage {
     /// Returns `None` if tokens are carried as usual.
     pub(crate) fn of(
         rules: &UseRules,
-        client_id: &str,
+        client: &ClientIdentity,
         settings: &BTreeMap<String, String>,
     ) -> Option<Self> {
+        let texts = || rules.headers.values();
+        let has = |word: &str| texts().any(|text| text.contains(word));
         (*rules != UseRules::default()).then(|| Self {
             rules: rules.clone(),
-            client_id: client_id.to_owned(),
+            client_id: client.id.clone(),
             settings: settings.clone(),
+            client_secret: client.secret.clone().filter(|_| has("{client_secret")),
+            secrets: match has("{secret.") {
+                true => client.secrets.clone(),
+                false => BTreeMap::new(),
+            },
         })
     }
 
@@ -71,19 +81,23 @@ impl Usage {
         &self,
         kept: &BTreeMap<String, String>,
         skip_missing: bool,
-    ) -> Result<Vec<(&str, String)>, Error> {
-        let values = self.values(kept);
+    ) -> Result<Vec<(&str, Secret)>, Error> {
+        let values = Values {
+            client_secret: self.client_secret.as_ref(),
+            secrets: Some(&self.secrets),
+            ..self.values(kept)
+        };
         let mut headers = Vec::new();
         for (name, template) in &self.rules.headers {
             let filled = late::fill(template, values);
             let value = match filled {
-                Ok(Some(value)) => value,
+                Ok(Some(value)) => Secret::new(value),
                 Ok(None) => continue,
                 Err(Unfilled::Missing(_)) if skip_missing => continue,
                 Err(Unfilled::Missing(missing)) => return Err(lacking(name, &missing)),
                 Err(Unfilled::Invalid(why)) => return Err(Error::new(ErrorKind::Setting, why)),
             };
-            if !is_header_value(&value) {
+            if !is_header_value(value.expose()) {
                 let message = format!(
                     "the value for the header `{name}` has characters that no HTTP header may have"
                 );
@@ -125,13 +139,15 @@ impl Usage {
             kept,
             base_url: None,
             userinfo: None,
+            client_secret: None,
+            secrets: None,
         }
     }
 }
 
 fn lacking(header: &str, missing: &str) -> Error {
     let message = format!("the header `{header}` needs `{missing}`, which has no value");
-    match missing.starts_with("extra.") {
+    match missing.starts_with("extra.") || missing.contains("secret") {
         true => Error::setting(missing, message).with_hint(format!("set {missing}")),
         false => Error::new(ErrorKind::NoToken, message).with_hint(
             "request the identity of the token once, which looks up whose it is; if that returns no such value either, log in again",

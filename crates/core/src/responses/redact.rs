@@ -260,6 +260,7 @@ fn configured(app: App<'_>) -> impl Iterator<Item = Secret> {
     secrets
         .into_iter()
         .flatten()
+        .chain(app.client.secrets.values())
         .cloned()
         .chain(in_basic)
         .collect::<Vec<_>>()

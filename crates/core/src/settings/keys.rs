@@ -135,8 +135,12 @@ const fn secret(name: &'static str, about: &'static str) -> SettingKey {
     }
 }
 
-/// Tables of settings with any name: a vendor's own, and parameters of the authorization request.
-const TABLES: &[&str] = &["extra", "authorize"];
+/// Tables of settings with any name: a vendor's own, its secret ones, and parameters of the
+/// authorization request.
+const TABLES: &[&str] = &["extra", SECRETS, "authorize"];
+
+/// The table of a vendor's own secrets.
+const SECRETS: &str = "secret";
 
 /// Splits the name of a setting in a table, such as into `extra` and `account_id`.
 pub(super) fn table_of(key: &str) -> Option<(&str, &str)> {
@@ -166,9 +170,19 @@ pub(super) fn is_flag(key: &str) -> bool {
 }
 
 pub(super) fn is_secret(key: &str) -> bool {
-    SETTINGS
+    let is_known = SETTINGS
         .iter()
-        .any(|known| known.secret && known.name == key)
+        .any(|known| known.secret && known.name == key);
+    is_known || own_secret(key) == Some(key)
+}
+
+/// Returns the setting that `secret.NAME`, `secret.NAME_file` or `secret.NAME_env` is about.
+pub(crate) fn own_secret(key: &str) -> Option<&str> {
+    let (table, _) = table_of(key)?;
+    let bare = key
+        .strip_suffix("_file")
+        .or_else(|| key.strip_suffix("_env"));
+    (table == SECRETS).then_some(bare.unwrap_or(key))
 }
 
 /// Returns all spellings of all settings, to find the nearest one.

@@ -50,6 +50,7 @@ mod usage;
 mod vendor_assertions;
 mod vendor_mistakes;
 mod vendor_requests;
+mod vendor_secrets;
 mod vendor_urls;
 mod vendor_words;
 mod waits;

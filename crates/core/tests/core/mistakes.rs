@@ -165,8 +165,8 @@ fn mistakes_about_the_use_of_tokens_are_named() {
             "`use.headers.A` is invalid: `{extra.sight}` is not known here; did you mean `{extra.site}`?",
         ),
         (
-            "use.headers.A = \"{client_secret}\"",
-            "`use.headers.A` is invalid: `{client_secret}` is not known here",
+            "use.headers.A = \"{refresh_token}\"",
+            "`use.headers.A` is invalid: `{refresh_token}` is not known here",
         ),
         (
             "use.headers.A = \"{access_token}\"",

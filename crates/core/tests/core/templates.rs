@@ -439,6 +439,10 @@ fn a_profile_with_an_invalid_template_is_rejected() {
             "assertion.header.x",
             "grants.jwt-bearer.params.x",
         ] {
+            // Parameters of token requests may have it.
+            if (field, secret.name) == ("grants.jwt-bearer.params.x", "client_secret") {
+                continue;
+            }
             let says = format!("`{{{}}}` is secret", secret.name);
             assert_rejected(&format!("{field} = \"{{{}}}\"", secret.name), &says);
         }

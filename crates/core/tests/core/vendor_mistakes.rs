@@ -72,7 +72,7 @@ fn mistakes_in_requests_are_named() {
             "did you mean `{extra.account}`?",
         ),
         (
-            "headers.X = \"{client_secret}\"",
+            "headers.X = \"{refresh_token}\"",
             "grants.client-credentials.headers.X",
             "is secret",
         ),

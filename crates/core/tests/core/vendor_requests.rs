@@ -580,7 +580,7 @@ fn revocations_differ_in_method_token_names_and_authentication() {
             "revoke_params = { x = \"{extra.acount}\" }",
             "did you mean `{extra.account}`?",
         ),
-        ("revoke_params = { x = \"{client_secret}\" }", "is secret"),
+        ("revoke_params = { x = \"{refresh_token}\" }", "is secret"),
     ] {
         let error = revocation(more).unwrap_err();
         assert!(error.message().contains(why), "{more}: {error}");

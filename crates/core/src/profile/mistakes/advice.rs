@@ -1,5 +1,7 @@
 //! What a profile may say, but probably doesn't mean.
 
+use std::collections::BTreeMap;
+
 use super::Mistake;
 use super::document::Document;
 use crate::nearest::nearest;
@@ -34,6 +36,14 @@ pub(super) fn of(profile: &Profile, document: &Document<'_>) -> Vec<Mistake> {
             None,
             format!("`extra.{name}` is described, but nothing uses it"),
             format!("use it as `{{extra.{name}}}` or in `required`, or remove it"),
+        );
+    }
+    for name in unused(profile, "secret", &profile.secret) {
+        say(
+            &format!("secret.{name}"),
+            None,
+            format!("`secret.{name}` is described, but nothing uses it"),
+            format!("use it as `{{secret.{name}}}`, or remove it"),
         );
     }
     for (kind, rules) in &profile.grants {
@@ -141,30 +151,40 @@ pub(super) fn of(profile: &Profile, document: &Document<'_>) -> Vec<Mistake> {
 
 /// Returns the settings of the profile that nothing uses.
 fn unused_extra(profile: &Profile) -> Vec<&str> {
-    // Every text of the profile, except for the descriptions.
-    let mut rest = profile.clone();
-    rest.extra.clear();
-    let texts = format!("{rest:?}");
     let chosen = profile
         .lookup
         .as_ref()
         .and_then(|lookup| lookup.choose.as_deref());
-    let unused = profile.extra.keys().map(String::as_str).filter(|name| {
-        let word = format!("extra.{name}");
-        let is_used = texts.match_indices(&word).any(|(at, _)| {
+    let mut names = unused(profile, "extra", &profile.extra);
+    names.retain(|name| chosen != Some(*name));
+    names
+}
+
+/// Returns the settings of a table that no text of the profile names, except for descriptions.
+fn unused<'a>(profile: &Profile, table: &str, known: &'a BTreeMap<String, String>) -> Vec<&'a str> {
+    let mut rest = profile.clone();
+    rest.extra.clear();
+    rest.secret.clear();
+    let texts = format!("{rest:?}");
+    let is_used = |name: &&str| {
+        let word = format!("{table}.{name}");
+        texts.match_indices(&word).any(|(at, _)| {
             let next = texts[at + word.len()..].chars().next();
             !next.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
-        });
-        !is_used && chosen != Some(*name)
-    });
-    unused.collect()
+        })
+    };
+    let names = known.keys().map(String::as_str);
+    names.filter(|name| !is_used(name)).collect()
 }
 
 /// Returns how to correct a name that is no setting.
 fn unknown_setting(name: &str, profile: &Profile) -> Option<String> {
     let of_vendor = |name: &str| {
-        name.strip_prefix("extra.")
-            .is_some_and(|it| profile.extra.contains_key(it))
+        let has = |table: &str, known: &BTreeMap<String, String>| {
+            let own = name.strip_prefix(table).and_then(|it| it.strip_prefix('.'));
+            own.is_some_and(|it| known.contains_key(it))
+        };
+        has("extra", &profile.extra) || has("secret", &profile.secret)
     };
     let of_login = name
         .strip_prefix("authorize.")
@@ -173,6 +193,7 @@ fn unknown_setting(name: &str, profile: &Profile) -> Option<String> {
         return None;
     }
     let own = profile.extra.keys().map(|name| format!("extra.{name}"));
+    let own = own.chain(profile.secret.keys().map(|name| format!("secret.{name}")));
     let known = SETTINGS
         .iter()
         .map(|known| known.name.to_owned())
