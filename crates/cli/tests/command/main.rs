@@ -17,6 +17,7 @@ mod profile;
 mod providers;
 mod setup;
 mod store;
+mod store_servers;
 mod store_tenants;
 mod terminal;
 mod token;

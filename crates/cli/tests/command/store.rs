@@ -1,25 +1,22 @@
-//! `store`: lists, shows, moves, encrypts and checks records, also on real servers.
+//! `store`: lists, shows, moves, encrypts and checks records.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign_core::{FileStore, KeyRing, Lease, Owner, SealedStore, Store, StoreKey, Swap};
-use countersign_store_conformance::servers::{PostgresServer, RedisServer};
 use serde_json::Value;
 
 use crate::setup::{Run, Setup};
 
 /// A connection whose grant only a person can renew.
-const NAME: &str = "docusign-refresh";
+pub(crate) const NAME: &str = "docusign-refresh";
 
 /// Returns a setup with a stored token, and the secrets that must not be printed.
-fn with_token(store: &str) -> (Setup, Vec<String>) {
+pub(crate) fn with_token(store: &str) -> (Setup, Vec<String>) {
     let setup = Setup::new();
     setup.config(NAME, &[("store", store)]);
     let token = setup.run(["token", NAME, "--json"]).json();
@@ -34,7 +31,7 @@ fn with_token(store: &str) -> (Setup, Vec<String>) {
 }
 
 #[track_caller]
-fn assert_hidden(secrets: &[String], run: &Run) {
+pub(crate) fn assert_hidden(secrets: &[String], run: &Run) {
     for secret in secrets {
         let seen = run.stdout.contains(secret) || run.stderr.contains(secret);
         assert!(!seen, "{secret} is printed: {run:?}");
@@ -43,7 +40,7 @@ fn assert_hidden(secrets: &[String], run: &Run) {
 
 /// Returns the connection's token, which must come from the store.
 #[track_caller]
-fn stored_token(setup: &Setup) -> String {
+pub(crate) fn stored_token(setup: &Setup) -> String {
     let token = setup.run(["token", NAME, "--json"]).json();
     assert_eq!(token["source"], "store", "{token}");
     token["access_token"].as_str().unwrap().to_owned()
@@ -61,17 +58,17 @@ fn contents(path: &Path) -> String {
 }
 
 #[track_caller]
-fn check<'a>(report: &'a Value, name: &str) -> &'a Value {
+pub(crate) fn check<'a>(report: &'a Value, name: &str) -> &'a Value {
     let checks = report.as_array().unwrap();
     let found = checks.iter().find(|check| check["check"] == name);
     found.unwrap_or_else(|| panic!("no {name} in {report}"))
 }
 
-fn report(run: &Run) -> Value {
+pub(crate) fn report(run: &Run) -> Value {
     serde_json::from_str(&run.stdout).unwrap_or_else(|e| panic!("{e}: {run:?}"))
 }
 
-fn new_key(seed: u8) -> String {
+pub(crate) fn new_key(seed: u8) -> String {
     STANDARD.encode([seed; 32])
 }
 
@@ -521,103 +518,4 @@ fn a_fallback_store_with_records_or_errors_is_reported() {
     let mut moved = setup.command(["token", NAME]);
     Run::of(moved.env("XDG_STATE_HOME", &elsewhere), "").succeeded();
     assert!(elsewhere.join("countersign/fallback").is_dir());
-}
-
-#[test]
-fn grants_move_from_files_to_postgresql() {
-    if !cfg!(feature = "postgres") || !is_installed("postgres", "postgresql") {
-        return;
-    }
-    let server = PostgresServer::start("");
-    let url = server.url();
-    crate::store_tenants::assert_listing_creates_no_tables(&url);
-    assert_guarantees(&url, "survives a power cut");
-    assert_grants_move_to(&url, &["sesame-street".to_owned()]);
-}
-
-#[test]
-fn grants_move_from_files_to_redis() {
-    if !cfg!(feature = "redis") || !is_installed("redis-server", "redis-server") {
-        return;
-    }
-    let server = RedisServer::durable();
-    assert_guarantees(&server.tls_url(), "survives a power cut");
-    assert_grants_move_to(&server.url(), &[]);
-    let ephemeral = RedisServer::ephemeral();
-    let setup = Setup::new();
-    let doctor = setup.run(["store", "doctor", "--store", &ephemeral.url(), "--json"]);
-    assert_eq!(doctor.code, 2, "{doctor:?}");
-    assert_eq!(check(&report(&doctor), "rotation")["status"], "FAIL");
-}
-
-fn assert_grants_move_to(url: &str, passwords: &[String]) {
-    let (setup, mut secrets) = with_token("file:tokens");
-    let mut import = setup.command(["store", "import", "-", "--store", url, "-vv"]);
-    let exported = setup.run(["store", "export", "-", "--reveal"]).succeeded();
-    let imported = Run::of(&mut import, &exported.stdout).succeeded();
-    assert!(imported.stdout.contains("imported into"), "{imported:?}");
-    setup.config(NAME, &[("store", url), ("store_key", &new_key(3))]);
-    let sealed = setup
-        .run(["store", "rekey", "-vv", "--seal-plain"])
-        .succeeded();
-    assert!(
-        sealed.stdout.contains("1 encrypted for the first time"),
-        "{sealed:?}"
-    );
-    assert_eq!(stored_token(&setup), secrets[0]);
-    let refreshed = setup.run(["token", NAME, "--json", "--force"]).json();
-    assert_eq!(refreshed["source"], "refreshed");
-    let token = refreshed["access_token"].as_str().unwrap();
-    secrets.push(token.to_owned());
-    assert_eq!(stored_token(&setup), token);
-    secrets.extend_from_slice(passwords);
-    for arguments in [
-        &["store", "list", "-vv"][..],
-        &["store", "show", NAME, "-vv"],
-        &["store", "doctor", "-vv"],
-        &["doctor", NAME, "-vv"],
-    ] {
-        let run = setup.run(arguments).succeeded();
-        assert_hidden(&secrets, &run);
-    }
-    assert_hidden(&secrets, &imported);
-    let listed = setup.run(["store", "list", "--json"]).json();
-    // The last request was the doctor's.
-    assert_eq!(listed[0]["generation"], 3);
-    assert_eq!(listed[0]["encrypted"], true);
-}
-
-fn assert_guarantees(url: &str, guarantees: &str) {
-    let setup = Setup::new();
-    let report = setup
-        .run(["store", "doctor", "--store", url, "--json"])
-        .json();
-    let detail = check(&report, "guarantees")["detail"].as_str().unwrap();
-    assert!(detail.contains(guarantees), "{report}");
-    assert_eq!(check(&report, "round trip")["status"], "ok");
-    assert_eq!(check(&report, "clock")["status"], "ok");
-}
-
-/// Returns whether a server's program is installed. If not, prints that the test is skipped.
-fn is_installed(program: &str, package: &str) -> bool {
-    let mut places = vec![PathBuf::from(program)];
-    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
-    places.extend(
-        versions
-            .flatten()
-            .map(|v| v.path().join("bin").join(program)),
-    );
-    let installed = places.iter().any(|place| {
-        let run = Command::new(place).arg("--version").output();
-        run.is_ok_and(|run| run.status.success())
-    });
-    if !installed {
-        // Not with `eprintln!`, which the test harness captures.
-        let mut stderr = std::io::stderr().lock();
-        let _ = writeln!(
-            stderr,
-            "SKIPPED: {program} is not installed; run: sudo apt-get install {package}"
-        );
-    }
-    installed
 }

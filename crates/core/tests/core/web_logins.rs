@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use countersign_core::testing::{TestClient, client_of};
 use countersign_core::{
-    BegunLogin, Client, Clock, Connection, Error, ErrorKind, LoginOptions, MemoryStore,
-    RecordSummary, Response, Revocation, Secret, SendError, Settings, Store, Verdict, What,
+    BegunLogin, Client, Clock, Connection, Error, ErrorKind, LoginOptions, MemoryStore, Response,
+    Revocation, Secret, SendError, Settings, Store, Verdict, What,
 };
 
 use crate::support::{json, rejection as error_response, rotated_response, token_response};
@@ -27,7 +27,7 @@ fn app_named(name: &str, more: &[(&str, &str)]) -> Connection {
     Connection::new(name, &settings, crate::support::provider()).unwrap()
 }
 
-fn app() -> Connection {
+pub(crate) fn app() -> Connection {
     app_named("mine", &[])
 }
 
@@ -35,7 +35,7 @@ fn bench(responses: impl IntoIterator<Item = Response>) -> TestClient {
     bench_on(app(), responses, Arc::new(MemoryStore::new()))
 }
 
-fn bench_on(
+pub(crate) fn bench_on(
     connection: Connection,
     responses: impl IntoIterator<Item = Response>,
     store: Arc<dyn Store>,
@@ -47,7 +47,7 @@ fn bench_on(
     )
 }
 
-fn begin(client: &Client, id: &str) -> BegunLogin {
+pub(crate) fn begin(client: &Client, id: &str) -> BegunLogin {
     begin_with(client, id, &LoginOptions::new())
 }
 
@@ -60,7 +60,7 @@ fn callback(begun: &BegunLogin) -> String {
     format!("/callback?code=c0de&state={}", begun.state)
 }
 
-fn finish(client: &Client, id: &str, begun: &BegunLogin) -> Result<String, Error> {
+pub(crate) fn finish(client: &Client, id: &str, begun: &BegunLogin) -> Result<String, Error> {
     finish_with(client, id, &callback(begun), &begun.saved)
 }
 
@@ -553,49 +553,6 @@ fn another_account_is_rejected_if_the_same_one_is_expected() {
     test.transport.push(Ok(with_id_token("t5", "r5", "eve")));
     let begun = begin(&test.client, "a");
     assert_eq!(finish(&test.client, "a", &begun).unwrap(), "t5");
-}
-
-#[test]
-fn the_key_for_logins_is_replaced_and_the_one_before_still_opens() {
-    const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
-    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
-    let test = bench_on(app(), [rotated_response("t1", "r1", 3600)], store.clone());
-    test.clock.advance(MONTH - Duration::from_secs(60));
-    let key_of = |begun: &BegunLogin| begun.saved.expose()[1..11].to_owned();
-    let first = begin(&test.client, "a");
-    test.clock.advance(MONTH - Duration::from_secs(60));
-    let before = begin(&test.client, "a");
-    assert_eq!(key_of(&first), key_of(&before));
-    test.clock.advance(Duration::from_secs(120));
-    let after = begin(&test.client, "a");
-    assert_ne!(key_of(&before), key_of(&after));
-    assert_eq!(finish(&test.client, "a", &before).unwrap(), "t1");
-    // The entry is no record of a grant.
-    let values = store.keys().unwrap().into_iter().map(|key| {
-        let stored = store.load(&key).unwrap().unwrap();
-        RecordSummary::is_metadata(&stored.value.unwrap())
-    });
-    let mut values: Vec<_> = values.collect();
-    values.sort_unstable();
-    assert_eq!(values, [false, true]);
-}
-
-#[test]
-fn processes_that_begin_logins_at_once_agree_on_a_key() {
-    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
-    let tests: Vec<_> = (0..8).map(|_| bench_on(app(), [], store.clone())).collect();
-    let begun: Vec<_> = std::thread::scope(|scope| {
-        let begin = |test: &TestClient| begin(&test.client, "a").saved.expose()[..11].to_owned();
-        let threads: Vec<_> = tests
-            .iter()
-            .map(|test| scope.spawn(move || begin(test)))
-            .collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .collect()
-    });
-    assert!(begun.iter().all(|key| *key == begun[0]), "{begun:?}");
 }
 
 #[test]
