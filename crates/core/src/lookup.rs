@@ -35,6 +35,8 @@ pub(crate) fn request(app: App<'_>, token: &Token) -> Result<Option<Request>, Er
         kept: token.extra(),
         base_url: app.endpoints.base_url.as_ref().map(Url::as_str),
         userinfo: app.endpoints.userinfo_url.as_ref().map(Url::as_str),
+        client_secret: None,
+        secrets: None,
     };
     let url = match late::fill_url(&rules.url, values) {
         Ok(Some(url)) => url,

@@ -1,5 +1,7 @@
 //! Validates a connection's settings against its provider's profile.
 
+mod vendor;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +10,7 @@ use super::Connection;
 use super::endpoints::{Given, Urls};
 use crate::jws::Backend;
 use crate::key::is_pkcs11_uri;
-use crate::nearest::{nearest, unknown_word};
+use crate::nearest::unknown_word;
 use crate::profile::check::reject_authorize_param;
 use crate::profile::{Environment, GrantRules};
 use crate::settings::own_secret;
@@ -375,52 +377,6 @@ impl Reader<'_> {
             }
             other => Ok(other),
         }
-    }
-
-    fn extra(&self) -> Result<BTreeMap<String, String>, Error> {
-        let own = self.own("extra", &self.profile.extra)?.into_iter();
-        let text = |name: &str| self.text(&format!("extra.{name}"));
-        Ok(own
-            .map(|name| (name.to_owned(), text(name).unwrap_or_default()))
-            .collect())
-    }
-
-    fn secrets(&self) -> Result<BTreeMap<String, Secret>, Error> {
-        let own = self.own("secret", &self.profile.secret)?.into_iter();
-        // A line break at the end comes from the file that it was in.
-        let secret = |name: &str| self.settings.secret(&format!("secret.{name}"));
-        Ok(own
-            .filter_map(|name| Some((name.to_owned(), secret(name)?)))
-            .collect())
-    }
-
-    /// Returns the vendor's own settings of a table that are set. All must be in its profile.
-    fn own(&self, table: &str, known: &BTreeMap<String, String>) -> Result<Vec<&str>, Error> {
-        let in_table = |key: &'_ str| {
-            let (own, _) = key.split_once('.')?;
-            (own == table).then_some(())
-        };
-        let mut names = Vec::new();
-        for key in self.settings.keys().filter(|key| in_table(key).is_some()) {
-            let name = &key[table.len() + 1..];
-            if !known.contains_key(name) {
-                let known: Vec<_> = known.keys().map(|name| format!("{table}.{name}")).collect();
-                let message = format!("`{key}` is not a setting of {}", self.profile.name);
-                let hint = match (nearest(key, &known), known.is_empty()) {
-                    (Some(near), _) => format!("did you mean `{near}`?"),
-                    (None, false) => format!("use one of: {}", known.join(", ")),
-                    (None, true) => {
-                        format!(
-                            "remove {key}: {} has no {table} settings",
-                            self.profile.name
-                        )
-                    }
-                };
-                return Err(Error::setting(key, message).with_hint(hint));
-            }
-            names.push(name);
-        }
-        Ok(names)
     }
 
     /// Servers end the client ID at the first colon (RFC 7617 section 2).

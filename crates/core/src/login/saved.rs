@@ -210,7 +210,7 @@ impl Sealed {
 
 /// Returns the additional data that binds a saved login to its key and connection.
 fn bound_to(id: &[u8; KEY_ID], of: &StoreKey) -> Vec<u8> {
-    let mut bound = b"countersign login 1".to_vec();
+    let mut bound = b"countersign-login-1".to_vec();
     bound.extend_from_slice(id);
     bound.extend_from_slice(of.to_hex().as_bytes());
     bound
