@@ -51,7 +51,13 @@ impl<'a> App<'a> {
 
     /// Returns how API requests carry the tokens, unless it is the usual way.
     pub(crate) fn usage(self) -> Option<Usage> {
-        Usage::of(&self.profile.usage, self.client, &self.policy.extra)
+        Usage::of(
+            &self.profile.usage,
+            &self.client.id,
+            &self.policy.extra,
+            self.client.secret.as_ref(),
+            &self.client.secrets,
+        )
     }
 
     /// Returns the rules for how requests with this grant type are encoded: body, headers and names.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::late::{self, Unfilled, Values};
-use crate::{ClientIdentity, Error, ErrorKind, Secret};
+use crate::{Error, ErrorKind, Secret};
 
 /// How an API request carries the token. By default, in `Authorization: Bearer TOKEN`.
 ///
@@ -49,18 +49,20 @@ impl Usage {
     /// Returns `None` if tokens are carried as usual.
     pub(crate) fn of(
         rules: &UseRules,
-        client: &ClientIdentity,
+        client_id: &str,
         settings: &BTreeMap<String, String>,
+        client_secret: Option<&Secret>,
+        secrets: &BTreeMap<String, Secret>,
     ) -> Option<Self> {
         let texts = || rules.headers.values();
         let has = |word: &str| texts().any(|text| text.contains(word));
         (*rules != UseRules::default()).then(|| Self {
             rules: rules.clone(),
-            client_id: client.id.clone(),
+            client_id: client_id.to_owned(),
             settings: settings.clone(),
-            client_secret: client.secret.clone().filter(|_| has("{client_secret")),
+            client_secret: client_secret.filter(|_| has("{client_secret")).cloned(),
             secrets: match has("{secret.") {
-                true => client.secrets.clone(),
+                true => secrets.clone(),
                 false => BTreeMap::new(),
             },
         })
