@@ -11,7 +11,10 @@ export type KnownSettings = {
   provider?: SettingValue<string>;
   /** the vendor's deployment, such as demo or production */
   environment?: SettingValue<Environment>;
-  /** how a token is requested: jwt-bearer, authorization-code, refresh-token or client-credentials */
+  /**
+   * how a token is requested: jwt-bearer, authorization-code, device-code, refresh-token or
+   * client-credentials
+   */
   grant?: SettingValue<GrantType>;
   /** the app's id: integration key, consumer key */
   client_id?: SettingValue<string>;

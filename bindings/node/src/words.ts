@@ -139,7 +139,12 @@ export type EventKind =
 export const LOG_LEVELS: readonly LogLevel[] = ['error', 'warn', 'info', 'debug'];
 
 /** How a token is requested: the setting `grant`. */
-export type GrantType = 'jwt-bearer' | 'authorization-code' | 'refresh-token' | 'client-credentials';
+export type GrantType =
+  | 'jwt-bearer'
+  | 'authorization-code'
+  | 'refresh-token'
+  | 'client-credentials'
+  | 'device-code';
 
 /** How the app authenticates: the setting `client_auth`. */
 export type ClientAuthentication = 'none' | 'basic' | 'post' | 'private_key_jwt' | 'client_secret_jwt';

@@ -62,11 +62,13 @@ impl<'a> App<'a> {
 
     /// Returns the rules for how requests with this grant type are encoded: body, headers and names.
     ///
-    /// If the profile has none for `refresh-token`, those of the login that it follows apply.
+    /// If the profile has none for `refresh-token`, those of the login that it follows apply. If it
+    /// has none for `device-code`, those of the other login apply.
     pub(crate) fn request_rules(self, grant: GrantKind) -> Option<&'a GrantRules> {
         let own = self.profile.grants.get(&grant);
         let of_login = || {
-            let follows = grant == GrantKind::RefreshToken && self.policy.grant.needs_login();
+            let of_login = [GrantKind::RefreshToken, GrantKind::DeviceCode];
+            let follows = of_login.contains(&grant) && self.policy.grant.needs_login();
             self.profile
                 .grants
                 .get(&self.policy.grant)
@@ -113,6 +115,8 @@ pub struct Endpoints {
     pub refresh_url: Option<Url>,
     /// The authorization endpoint.
     pub authorize_url: Option<Url>,
+    /// The device authorization endpoint.
+    pub device_authorization_url: Option<Url>,
     /// The userinfo endpoint.
     pub userinfo_url: Option<Url>,
     /// The revocation endpoint.

@@ -118,9 +118,11 @@ impl Cases {
     pub fn lacking(&self, profile: &Profile) -> Vec<String> {
         let mut lacking = Vec::new();
         for kind in profile.grants.keys() {
-            let login = [GrantKind::AuthorizationCode]
-                .contains(kind)
-                .then_some("authorize");
+            let login = match kind {
+                GrantKind::AuthorizationCode => Some("authorize"),
+                GrantKind::DeviceCode => Some("device_authorization"),
+                _ => None,
+            };
             for word in login.into_iter().chain([kind.as_str()]) {
                 // The grant of a profile that has only one needn't be set.
                 let is_it = |case: &RequestCase| match case.kind() {

@@ -8,6 +8,7 @@ mod cancel;
 mod counters;
 mod credentials;
 mod defaults;
+mod device;
 mod drain;
 mod earlier;
 pub mod failpoint;

@@ -15,8 +15,8 @@ use self::unsigned::Unsigned;
 use crate::profile::RevokedToken;
 use crate::{
     BodyFormat, ClientAuth, Connection, Error, ErrorKind, GrantKind, Login, Moment, PresentedGrant,
-    Random, Request, Secret, Signer, TokenTypeHint, revocation_request, signed_token,
-    token_request,
+    Random, Request, Secret, Signer, TokenTypeHint, device_authorization_request,
+    revocation_request, signed_token, token_request,
 };
 
 /// A request as it would be sent, with its secrets named instead of shown.
@@ -174,6 +174,30 @@ pub(crate) fn dry_run_revocation(connection: &Connection, now: Moment) -> Result
     Ok(describe(&connection, GrantKind::RefreshToken, &request))
 }
 
+/// Returns the request that would start a login on another device, without sending or signing
+/// anything (RFC 8628 section 3.1).
+///
+/// # Errors
+///
+/// Those of [`device_authorization_request`].
+///
+/// # Example
+///
+/// ```
+/// use countersign_core::{Clock, ManualClock, dry_run_device_login, testing};
+///
+/// let connection = testing::connection([("grant", "device-code"), ("client_id", "app")])?;
+/// let request = dry_run_device_login(&connection, ManualClock::at(testing::NOW).now())?;
+/// assert_eq!(request.url.unwrap(), "https://demo.acme.example/device");
+/// assert_eq!(request.body.unwrap(), "scope=sign+offline&client_id=app");
+/// # Ok::<(), countersign_core::Error>(())
+/// ```
+pub fn dry_run_device_login(connection: &Connection, now: Moment) -> Result<DryRun, Error> {
+    let connection = named_secrets(connection);
+    let request = device_authorization_request(&connection, now, &Counting::default())?;
+    Ok(describe(&connection, GrantKind::DeviceCode, &request))
+}
+
 /// Returns the connection with names in place of its secrets, and a signer that doesn't sign.
 pub(crate) fn named_secrets(connection: &Connection) -> Connection {
     let client = connection.client();
@@ -196,7 +220,8 @@ pub(crate) fn named_grant(connection: &Connection, kind: GrantKind) -> Presented
         GrantKind::JwtBearer => PresentedGrant::JwtBearer,
         GrantKind::ClientCredentials => PresentedGrant::ClientCredentials,
         GrantKind::RefreshToken => PresentedGrant::RefreshToken("<refresh_token>".into()),
-        GrantKind::AuthorizationCode | GrantKind::DeviceCode => PresentedGrant::AuthorizationCode {
+        GrantKind::DeviceCode => PresentedGrant::DeviceCode("<device_code>".into()),
+        GrantKind::AuthorizationCode => PresentedGrant::AuthorizationCode {
             code: "<code>".into(),
             redirect_uri: (connection.redirect_uri())
                 .map(|uri| uri.as_str().to_owned())

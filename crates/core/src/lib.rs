@@ -77,6 +77,7 @@ mod client;
 mod clock;
 mod connection;
 mod date;
+mod device;
 mod discovery;
 mod document;
 mod dry_run;
@@ -127,8 +128,9 @@ pub use crate::connection::Connection;
 #[doc(hidden)]
 pub use crate::connection::label;
 pub use crate::date::parse_http_date;
+pub use crate::device::{DeviceLogin, read_device_authorization_response};
 pub use crate::discovery::{ResourceMetadata, discover, discover_resource};
-pub use crate::dry_run::{DryRun, UnsignedAssertion, dry_run, dry_run_login};
+pub use crate::dry_run::{DryRun, UnsignedAssertion, dry_run, dry_run_device_login, dry_run_login};
 pub use crate::error::{Error, ErrorKind, Verdict};
 pub use crate::form::Form;
 pub use crate::grant_id::GrantId;
@@ -144,7 +146,9 @@ pub use crate::profile::Profile;
 pub use crate::provider::{Provider, from_profile, provider_from_toml};
 pub use crate::random::{Random, SystemRandom};
 pub use crate::registry::Registry;
-pub use crate::requests::{revocation_request, signed_token, token_request};
+pub use crate::requests::{
+    device_authorization_request, revocation_request, signed_token, token_request,
+};
 pub use crate::responses::{
     read_json, read_resource_response, read_revocation_response, read_token_response, scalar_text,
 };

@@ -35,6 +35,8 @@ pub struct ServerMetadata {
     pub token_endpoint: Option<Url>,
     /// The authorization endpoint.
     pub authorization_endpoint: Option<Url>,
+    /// The device authorization endpoint (RFC 8628 section 4).
+    pub device_authorization_endpoint: Option<Url>,
     /// The userinfo endpoint (OpenID Connect Core section 5.3).
     pub userinfo_endpoint: Option<Url>,
     /// The revocation endpoint (RFC 7009).
@@ -67,6 +69,7 @@ struct Document {
     issuer: String,
     token_endpoint: Option<String>,
     authorization_endpoint: Option<String>,
+    device_authorization_endpoint: Option<String>,
     userinfo_endpoint: Option<String>,
     revocation_endpoint: Option<String>,
     registration_endpoint: Option<String>,
@@ -117,6 +120,10 @@ impl ServerMetadata {
             authorization_endpoint: endpoint(
                 "authorization_endpoint",
                 document.authorization_endpoint,
+            )?,
+            device_authorization_endpoint: endpoint(
+                "device_authorization_endpoint",
+                document.device_authorization_endpoint,
             )?,
             userinfo_endpoint: endpoint("userinfo_endpoint", document.userinfo_endpoint)?,
             revocation_endpoint: endpoint("revocation_endpoint", document.revocation_endpoint)?,

@@ -3,7 +3,13 @@
 /// Returns whether a parameter authenticates the app or spends a grant, so that nobody else may set
 /// it.
 pub(crate) fn is_ours(name: &str) -> bool {
-    let spends = ["assertion", "code", "code_verifier", "refresh_token"];
+    let spends = [
+        "assertion",
+        "code",
+        "code_verifier",
+        "device_code",
+        "refresh_token",
+    ];
     name.starts_with("client_") || spends.contains(&name)
 }
 

@@ -20,6 +20,8 @@ pub enum PresentedGrant {
         /// The PKCE verifier of the login (RFC 7636 section 4.5).
         verifier: Secret,
     },
+    /// The code of a login on another device (RFC 8628 section 3.4).
+    DeviceCode(Secret),
     /// A refresh token (RFC 6749 section 6).
     RefreshToken(Secret),
 }
@@ -67,6 +69,7 @@ impl PresentedGrant {
             Self::JwtBearer => GrantKind::JwtBearer,
             Self::ClientCredentials => GrantKind::ClientCredentials,
             Self::AuthorizationCode { .. } => GrantKind::AuthorizationCode,
+            Self::DeviceCode(_) => GrantKind::DeviceCode,
             Self::RefreshToken(_) => GrantKind::RefreshToken,
         }
     }

@@ -5,6 +5,7 @@ mod authorize;
 pub(crate) mod check;
 pub(crate) mod check_request;
 mod check_response;
+mod device;
 pub(crate) mod environment;
 mod fields;
 mod grant;
@@ -29,6 +30,7 @@ use toml::de::DeTable;
 
 pub use self::assertion::{AssertionRules, ClientAudience, SentAs};
 pub use self::authorize::{AdminConsent, AuthorizeRules, Consent, LoopbackPort};
+pub use self::device::DeviceRules;
 pub use self::environment::{Endpoints, Environment, RevocationMethod, RevokedToken};
 pub use self::fields::{FIELDS, Field, Kind};
 pub use self::grant::{BasicUser, GrantRules, PkceSupport, TokenMethod};
@@ -50,6 +52,7 @@ const TABLES: &[&str] = &[
     "assertion",
     "authorize",
     "consent",
+    "device",
     "endpoints",
     "environments.*",
     "errors.*",
@@ -188,6 +191,9 @@ pub struct Profile {
     /// The rules for authorization requests beyond the RFCs.
     #[serde(default)]
     pub authorize: AuthorizeRules,
+    /// The rules for logins on another device beyond RFC 8628.
+    #[serde(default)]
+    pub device: DeviceRules,
     /// How to request a person's consent to a `jwt-bearer` grant.
     pub consent: Option<Consent>,
     /// What happens to refresh tokens.

@@ -1,10 +1,13 @@
-//! Builds token requests and revocation requests.
+//! Builds token requests, revocation requests, and requests that start a login.
+
+mod device;
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+pub use self::device::device_authorization_request;
 use crate::app::text_of;
 use crate::parameters::{ACCESS_TOKEN, is_ours};
 use crate::profile::{BasicUser, Rotation, SentAs};
@@ -16,6 +19,8 @@ use crate::{
 
 /// `grant_type` of an assertion (RFC 7523 section 2.1).
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+/// `grant_type` of a login on another device (RFC 8628 section 3.4).
+const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 /// `client_assertion_type` (RFC 7523 section 2.2).
 const CLIENT_ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -284,6 +289,8 @@ pub(crate) fn spends_single_use_secret(profile: &Profile, grant: &PresentedGrant
     match grant {
         PresentedGrant::AuthorizationCode { .. } => true,
         PresentedGrant::RefreshToken(_) => profile.refresh.rotation != Rotation::Never,
+        // RFC 8628 section 3.5: it is sent until the person has decided.
+        PresentedGrant::DeviceCode(_) => false,
         PresentedGrant::JwtBearer | PresentedGrant::ClientCredentials => false,
     }
 }
@@ -368,6 +375,9 @@ fn grant_parameters<'a>(
                 false => parameters,
             }
         }
+        PresentedGrant::DeviceCode(code) => parameters
+            .with("grant_type", DEVICE_CODE)
+            .with("device_code", code.expose()),
         PresentedGrant::RefreshToken(token) => {
             let parameters = parameters
                 .with("grant_type", "refresh_token")

@@ -92,6 +92,7 @@ fn heading(table: &str) -> String {
         "grants.*" => "`[grants.GRANT]`: how tokens are requested".to_owned(),
         "assertion" => "`[assertion]`: signed JWTs".to_owned(),
         "authorize" => "`[authorize]`: the URL of a login".to_owned(),
+        "device" => "`[device]`: a login on another device".to_owned(),
         "consent" => "`[consent]`: consent to `jwt-bearer`".to_owned(),
         "refresh" => "`[refresh]`: the life of refresh tokens".to_owned(),
         "response" => "`[response]`: where the answer has its values".to_owned(),

@@ -24,7 +24,7 @@ class Settings(TypedDict, total=False):
     """the vendor's deployment, such as demo or production"""
 
     grant: GrantType | None
-    """how a token is requested: jwt-bearer, authorization-code, refresh-token or client-credentials"""
+    """how a token is requested: jwt-bearer, authorization-code, device-code, refresh-token or client-credentials"""
 
     client_id: str | None
     """the app's id: integration key, consumer key"""

@@ -78,7 +78,7 @@ pub(super) struct ResponseCase {
 }
 
 impl RequestCase {
-    /// Returns the word for the kind of the request: `authorize`, or a grant.
+    /// Returns the word for the kind of the request: `authorize`, `device_authorization`, or a grant.
     pub(super) fn kind(&self) -> &str {
         let grant = || self.settings.get("grant").and_then(Value::as_str);
         self.kind.as_deref().or_else(grant).unwrap_or_default()

@@ -11,8 +11,8 @@ use super::{Failure, NOW};
 use crate::dry_run::{Counting, dry_run_revocation, named_grant, named_secrets};
 use crate::{
     App, Clock, Connection, DryRun, Error, GrantKind, ManualClock, Moment, Provider, Response,
-    Secret, ServerMetadata, Settings, TokenResponse, dry_run_login, read_token_response,
-    token_request,
+    Secret, ServerMetadata, Settings, TokenResponse, dry_run_device_login, dry_run_login,
+    read_token_response, token_request,
 };
 
 pub(super) struct Runner<'a> {
@@ -67,6 +67,9 @@ impl Runner<'_> {
         }
         if kind == Some("revoke") {
             return dry_run_revocation(connection, now());
+        }
+        if kind == Some("device_authorization") {
+            return dry_run_device_login(connection, now());
         }
         crate::dry_run(connection, grant_kind(connection, kind)?, now())
     }

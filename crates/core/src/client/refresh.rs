@@ -286,12 +286,13 @@ impl Inner {
         }
         let traced = trace::TokenRequest::start(&self.shared.connection, grant.kind());
         let asked = self.ask_traced(grant, started);
-        traced.end(asked.as_ref().err().map(|rejection| &rejection.error));
+        let error = asked.as_ref().err().map(|rejection| &rejection.error);
+        traced.end(error.filter(|error| error.oauth_error() != Some("authorization_pending")));
         asked
     }
 
     /// Returns the time by the server's clock, if assertions must follow it.
-    fn by_server(&self, now: Moment) -> Moment {
+    pub(super) fn by_server(&self, now: Moment) -> Moment {
         let skew_ms = self.shared.skew_s.load(Ordering::Relaxed) * 1000;
         Moment {
             unix_ms: now.unix_ms + skew_ms,
@@ -319,9 +320,9 @@ impl Inner {
             Rejection {
                 ahead_s: date.map(|date| date - now.unix_s()),
                 salvaged: match grant {
-                    PresentedGrant::AuthorizationCode { .. } | PresentedGrant::RefreshToken(_) => {
-                        salvage(&connection, &response, &error)
-                    }
+                    PresentedGrant::AuthorizationCode { .. }
+                    | PresentedGrant::DeviceCode(_)
+                    | PresentedGrant::RefreshToken(_) => salvage(&connection, &response, &error),
                     PresentedGrant::JwtBearer | PresentedGrant::ClientCredentials => None,
                 },
                 error,
@@ -404,7 +405,7 @@ impl Inner {
         match connection.grant() {
             GrantKind::JwtBearer => Ok(PresentedGrant::JwtBearer),
             GrantKind::ClientCredentials => Ok(PresentedGrant::ClientCredentials),
-            GrantKind::AuthorizationCode | GrantKind::RefreshToken => {
+            GrantKind::AuthorizationCode | GrantKind::RefreshToken | GrantKind::DeviceCode => {
                 let record = loaded.record.as_ref();
                 if record.is_some_and(|record| record.logged_out) {
                     return Err(self.logged_out());
@@ -425,10 +426,6 @@ impl Inner {
                 self.persistence.store().fit_for_rotation()?;
                 Ok(PresentedGrant::RefreshToken(token))
             }
-            GrantKind::DeviceCode => Err(Error::setting(
-                "grant",
-                "`grant` is device-code, which is not implemented yet",
-            )),
         }
     }
 
@@ -567,7 +564,7 @@ pub(super) struct Rejection {
     /// How far the server's clock was ahead of ours.
     ahead_s: Option<i64>,
     /// The new refresh token of a response that is unusable otherwise.
-    salvaged: Option<Secret>,
+    pub(super) salvaged: Option<Secret>,
 }
 
 impl Rejection {

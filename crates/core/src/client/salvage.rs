@@ -52,7 +52,10 @@ impl Inner {
         refresh_token: Secret,
     ) -> Record {
         let before = loaded.record.clone().unwrap_or_default();
-        if !matches!(grant, PresentedGrant::AuthorizationCode { .. }) {
+        if !matches!(
+            grant,
+            PresentedGrant::AuthorizationCode { .. } | PresentedGrant::DeviceCode(_)
+        ) {
             return Record {
                 refresh_token: Some(refresh_token),
                 ..before

@@ -21,8 +21,11 @@ impl Connection {
     /// ```
     pub fn needs_metadata(&self) -> bool {
         let endpoints = &self.endpoints;
-        let lacks_login =
-            self.grant() == GrantKind::AuthorizationCode && endpoints.authorize_url.is_none();
+        let lacks_login = match self.grant() {
+            GrantKind::AuthorizationCode => endpoints.authorize_url.is_none(),
+            GrantKind::DeviceCode => endpoints.device_authorization_url.is_none(),
+            _ => false,
+        };
         self.profile().discovery && (endpoints.token_url.is_none() || lacks_login)
     }
 
@@ -86,6 +89,10 @@ impl Connection {
         fill(
             &mut endpoints.authorize_url,
             &metadata.authorization_endpoint,
+        );
+        fill(
+            &mut endpoints.device_authorization_url,
+            &metadata.device_authorization_endpoint,
         );
         fill(&mut endpoints.userinfo_url, &metadata.userinfo_endpoint);
         fill(&mut endpoints.revoke_url, &metadata.revocation_endpoint);
@@ -177,8 +184,9 @@ impl Connection {
             crate::Endpoints {
                 token_url: None, ..
             } => ("token endpoint", "token_url"),
-            _ if self.needs_metadata() => ("authorization endpoint", "authorize_url"),
-            _ => return Ok(()),
+            _ if !self.needs_metadata() => return Ok(()),
+            _ if self.grant() == GrantKind::DeviceCode => return Err(self.has_no_device_login()),
+            _ => ("authorization endpoint", "authorize_url"),
         };
         let issuer = self.issuer().unwrap_or_default();
         let message = format!("the metadata of {issuer} has no {endpoint}");

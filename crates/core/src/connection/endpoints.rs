@@ -101,6 +101,11 @@ impl<'a> Urls<'a> {
                 Some(url) => Some(url.clone()),
                 None => self.endpoint("authorize", endpoints.authorize.as_ref(), shows_page)?,
             },
+            device_authorization_url: self.endpoint(
+                "device_authorization",
+                endpoints.device_authorization.as_ref(),
+                grant == GrantKind::DeviceCode,
+            )?,
             userinfo_url: self.endpoint("userinfo", endpoints.userinfo.as_ref(), is_login)?,
             revoke_url: self.endpoint("revoke", endpoints.revoke.as_ref(), is_login)?,
             issuer_is_set: given.issuer.is_some(),
@@ -139,7 +144,10 @@ impl<'a> Urls<'a> {
             Err(Unfilled::Invalid(error)) => Err(error),
             Err(Unfilled::Missing(error)) if needed => Err(error),
             // A connection with its own `token_url` needs no base URL for anything else.
-            Err(Unfilled::NoBaseUrl) if matches!(name, "token" | "authorize") => {
+            Err(Unfilled::NoBaseUrl)
+                if matches!(name, "token" | "authorize")
+                    || (needed && name == "device_authorization") =>
+            {
                 Err(self.needs_base_url())
             }
             Err(Unfilled::Missing(_) | Unfilled::NoBaseUrl) => Ok(None),
@@ -188,6 +196,11 @@ impl Connection {
         let refresh = self.endpoints.refresh_url.as_ref();
         let refresh = refresh.filter(|_| grant == GrantKind::RefreshToken);
         refresh.or(self.token_url())
+    }
+
+    /// Returns the endpoint where a login on another device starts (RFC 8628).
+    pub fn device_authorization_url(&self) -> Option<&Url> {
+        self.endpoints.device_authorization_url.as_ref()
     }
 
     /// Returns facts about the environment that are added to every token.

@@ -475,6 +475,13 @@ impl Reader<'_> {
         if connection.endpoints.authorize_url.is_some() {
             connection.authorize_params(&connection.policy.scopes.join(" "))?;
         }
+        if connection.endpoints.device_authorization_url.is_some() {
+            let params = &self.profile.device.params;
+            connection
+                .app()
+                .fill("device.params", params, None)
+                .try_for_each(|param| param.map(drop))?;
+        }
         // After a login, tokens are requested by the rules of `refresh-token`.
         for grant in connection.app().requested_grants() {
             if let Some(rules) = self.profile.grants.get(&grant) {

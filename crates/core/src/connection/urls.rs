@@ -109,6 +109,9 @@ impl Connection {
     pub(crate) fn with_login_hint(&self, error: Error) -> Error {
         let how = match self.grant() {
             GrantKind::AuthorizationCode => LOGIN_CALLS,
+            GrantKind::DeviceCode => {
+                "call start_device_login, show its code and URL to the person, and call poll_device_login until the login is finished"
+            }
             GrantKind::RefreshToken => {
                 "set refresh_token to a new one from the program that issued the old one"
             }
@@ -124,8 +127,7 @@ impl Connection {
     /// Adds to an error with the verdict `reauthorize` what the user can do: open the consent URL
     /// or log in.
     pub(crate) fn with_way_out(&self, error: Error) -> Error {
-        let needs_login = [GrantKind::AuthorizationCode, GrantKind::RefreshToken];
-        if needs_login.contains(&self.grant()) {
+        if self.grant().needs_login() {
             return self.with_login_hint(error);
         }
         let Some(url) = self.consent_url() else {

@@ -13,6 +13,7 @@ const SECRETS: &[&str] = &[
     "code",
     "code_verifier",
     "access_token",
+    "device_code",
 ];
 
 /// Names the secrets of one request, and collects its assertions.

@@ -37,6 +37,14 @@ impl Profile {
             {
                 return Err("`endpoints.authorize` is missing for grant authorization-code".into());
             }
+            if *kind == GrantKind::DeviceCode
+                && self.endpoints.device_authorization.is_none()
+                && !self.discovery
+            {
+                return Err(
+                    "`endpoints.device_authorization` is missing for grant device-code".into(),
+                );
+            }
         }
         if self.assertion.ttl_s > self.assertion.max_ttl_s {
             return Err("`assertion.ttl_s` exceeds `assertion.max_ttl_s`".into());
@@ -125,6 +133,13 @@ impl Profile {
         )?;
         self.check_table("authorize.params", &self.authorize.params, none, |name| {
             reject_authorize_param(name).or_else(|| renamed(&self.authorize.names, name))
+        })?;
+        self.check_table("device.params", &self.device.params, none, |name| {
+            if is_ours(name) || name == "scope" {
+                Some("is a parameter that each login sets itself")
+            } else {
+                (name.is_empty() || !name.bytes().all(is_of_name)).then_some(OF_NAMES)
+            }
         })?;
         if let Some(name) = self.authorize.keep.iter().find(|name| is_of_callback(name)) {
             return Err(format!(

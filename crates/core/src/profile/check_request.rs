@@ -22,6 +22,7 @@ pub(crate) const TOKEN_NAMES: &[&str] = &[
     "client_secret",
     "code",
     "code_verifier",
+    "device_code",
     "grant_type",
     "redirect_uri",
     "refresh_token",
@@ -100,6 +101,7 @@ impl Profile {
             ("token", &endpoints.token),
             ("refresh", &endpoints.refresh),
             ("authorize", &endpoints.authorize),
+            ("device_authorization", &endpoints.device_authorization),
             ("userinfo", &endpoints.userinfo),
             ("revoke", &endpoints.revoke),
         ] {

@@ -31,7 +31,14 @@ pub struct Environment {
 }
 
 /// The endpoints that a deployment can have of its own.
-pub(crate) const ENDPOINTS: &[&str] = &["token", "refresh", "authorize", "userinfo", "revoke"];
+pub(crate) const ENDPOINTS: &[&str] = &[
+    "token",
+    "refresh",
+    "authorize",
+    "device_authorization",
+    "userinfo",
+    "revoke",
+];
 
 /// The URLs of a token service, as templates.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -45,6 +52,8 @@ pub struct Endpoints {
     pub refresh: Option<String>,
     /// The authorization endpoint (RFC 6749 section 3.1).
     pub authorize: Option<String>,
+    /// The device authorization endpoint (RFC 8628 section 3.1).
+    pub device_authorization: Option<String>,
     /// Whether authorization responses always contain the issuer in `iss`. The name is that of the
     /// server's metadata (RFC 9207 section 3).
     ///

@@ -135,6 +135,7 @@ pub const FIELDS: &[Field] = &[
     may("endpoints.token", Url, "", "The token endpoint. Required, unless the assertion is the access token (`assertion.as`)."),
     may("endpoints.refresh", Url, "the token endpoint", "The endpoint for refresh tokens, if it is another one."),
     may("endpoints.authorize", Url, "", "The authorization endpoint, where people log in."),
+    may("endpoints.device_authorization", Url, "", "The device authorization endpoint, where a login on another device starts (RFC 8628)."),
     may("endpoints.userinfo", Url, "", "The endpoint that says whose a token is. See `[lookup]`."),
     may("endpoints.revoke", Url, "", "The revocation endpoint (RFC 7009)."),
     may("endpoints.revoke_format", Word(FORMATS), "form", "How a revocation encodes its parameters."),
@@ -188,6 +189,8 @@ pub const FIELDS: &[Field] = &[
     may("authorize.offline_access_prompt", Text, "", "The `prompt` of a login with the scope `offline_access`."),
     may("authorize.keep", Texts, "[]", "Parameters of the callback that are kept and returned as `extra`, such as QuickBooks' `realmId`."),
     may("authorize.loopback_port", Word(&["any", "exact"]), "", "Which ports a redirect URI on the loopback may have, if known."),
+
+    may("device.params.*", Template, "", "A further parameter of the request that starts a login on another device. An array becomes one parameter per item."),
 
     needs("consent.individual", TextTemplate, "The scopes that a person consents to before `jwt-bearer` works. May contain `{scopes}`."),
     needs("consent.admin.scope", Text, "The `scope` of the page where an administrator consents for everybody."),

@@ -53,6 +53,7 @@ const RFC_WORDS: &[&str] = &[
     "client_secret",
     "code_verifier",
     "consent_required",
+    "device_code",
     "expired_token",
     "grant_type",
     "insufficient_scope",

@@ -47,7 +47,10 @@ impl ResponseReader<'_> {
         let error = explain_redirect(self.asked, setting, self.response, &self.redactor)
             .with_setting(setting);
         match (self.grant, error.hint()) {
-            (PresentedGrant::AuthorizationCode { .. }, Some(hint)) => {
+            (
+                PresentedGrant::AuthorizationCode { .. } | PresentedGrant::DeviceCode(_),
+                Some(hint),
+            ) => {
                 let hint = format!("{hint}; then log in again");
                 error.with_hint(hint)
             }
@@ -124,6 +127,14 @@ impl ResponseReader<'_> {
             // A 401 is about the credentials, whatever its error code is.
             (status, "temporarily_unavailable" | "server_error") if status != 401 => {
                 self.wait(Error::new(ErrorKind::Unavailable, message))
+            }
+            // RFC 8628 section 3.5.
+            (_, "authorization_pending") => Error::new(ErrorKind::Busy, message)
+                .with_hint("poll again after the interval: the person has not finished the login"),
+            (_, "expired_token") if self.grant.kind() == GrantKind::DeviceCode => {
+                Error::new(ErrorKind::LoginRequired, message).with_hint(
+                    "log in again: the code expired before the login was finished",
+                )
             }
             (_, "consent_required" | "interaction_required") => self.by_consent(message),
             (_, "login_required" | "access_denied") => self.by_login(message),
@@ -214,7 +225,9 @@ impl ResponseReader<'_> {
     fn spends_a_grant(&self) -> bool {
         matches!(
             self.grant,
-            PresentedGrant::RefreshToken(_) | PresentedGrant::AuthorizationCode { .. }
+            PresentedGrant::RefreshToken(_)
+                | PresentedGrant::AuthorizationCode { .. }
+                | PresentedGrant::DeviceCode(_)
         )
     }
 
@@ -226,6 +239,8 @@ impl ResponseReader<'_> {
                 Error::new(ErrorKind::LoginRequired, message)
                     .with_hint("the code is expired, used or from another login: log in again")
             }
+            PresentedGrant::DeviceCode(_) => Error::new(ErrorKind::LoginRequired, message)
+                .with_hint("the device code is expired or used: log in again"),
             PresentedGrant::JwtBearer => Error::new(ErrorKind::Rejected, message)
                 .with_setting("private_key")
                 .with_hint(
@@ -253,6 +268,10 @@ impl ResponseReader<'_> {
         let (setting, hint) = match self.grant {
             PresentedGrant::RefreshToken(_) | PresentedGrant::AuthorizationCode { .. } => {
                 return Error::new(ErrorKind::LoginRequired, message).with_hint("log in again");
+            }
+            PresentedGrant::DeviceCode(_) => {
+                return Error::new(ErrorKind::LoginRequired, message)
+                    .with_hint("log in again, and allow access");
             }
             PresentedGrant::JwtBearer => (
                 "subject",

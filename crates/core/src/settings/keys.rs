@@ -30,7 +30,7 @@ pub const SETTINGS: &[SettingKey] = &[
     ),
     public(
         "grant",
-        "how a token is requested: jwt-bearer, authorization-code, refresh-token or client-credentials",
+        "how a token is requested: jwt-bearer, authorization-code, device-code, refresh-token or client-credentials",
     ),
     public("client_id", "the app's id: integration key, consumer key"),
     secret("client_secret", "the app's secret"),

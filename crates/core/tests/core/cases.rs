@@ -214,7 +214,7 @@ fn what_a_complete_set_has_is_known() {
         cases.lacking(profile.profile())
     };
     let all = lacking(json!({}));
-    assert_eq!(all.len(), 8, "{all:#?}");
+    assert_eq!(all.len(), 10, "{all:#?}");
     assert!(!lacking(request(json!({}))).contains(&all[0]));
     let without_refresh = lacking(response(json!({})));
     assert!(

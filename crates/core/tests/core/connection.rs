@@ -26,12 +26,6 @@ fn every_error_names_the_setting_and_a_correction() {
             "set grant to one of: jwt-bearer",
         ),
         (
-            "grant",
-            "device-code",
-            "Acme does not support",
-            "set grant to one of: jwt-bearer",
-        ),
-        (
             "client_auth",
             "none",
             "does not work with client-credentials",

@@ -13,6 +13,7 @@ mod cases;
 mod client;
 mod clocks;
 mod connection;
+mod device;
 mod drain;
 mod dry_run;
 mod durability;

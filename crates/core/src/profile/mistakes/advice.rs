@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::Mistake;
 use super::document::Document;
+use crate::SETTINGS;
 use crate::nearest::nearest;
 use crate::profile::{ErrorRow, Profile, Rotation};
-use crate::{GrantKind, SETTINGS};
 
 /// Members of a response whose values are secrets or are returned anyway.
 const STANDARD: &[&str] = &["access_token", "refresh_token", "id_token"];
@@ -105,14 +105,6 @@ pub(super) fn of(profile: &Profile, document: &Document<'_>) -> Vec<Mistake> {
                 "`response.keep` has `{name}`, which would be returned in `extra` in plain sight"
             ),
             format!("remove it; to read it from another place, set response.{name}"),
-        );
-    }
-    if profile.grants.contains_key(&GrantKind::DeviceCode) {
-        say(
-            "grants.device-code",
-            None,
-            "grant device-code is reserved, and not implemented".to_owned(),
-            "remove it, or use authorization-code".to_owned(),
         );
     }
     for (row, error) in profile.errors.iter().enumerate() {
