@@ -48,7 +48,7 @@ pub struct Fault {
     pub times: u32,
     /// Limits it to this provider. A row always affects only its own provider.
     pub provider: Option<Provider>,
-    /// Limits it to `jwt-bearer`, `authorization-code`, `refresh-token` or `client-credentials`.
+    /// Limits it to `jwt-bearer`, `authorization-code`, `device-code`, `refresh-token` or `client-credentials`.
     pub grant: Option<String>,
     /// Limits it to `token` (the default), `userinfo`, `revoke` or `introspect`.
     pub endpoint: String,
@@ -128,9 +128,10 @@ impl Fault {
                 "endpoint: must be token, userinfo, revoke or introspect",
             ));
         }
-        const GRANTS: [&str; 4] = [
+        const GRANTS: [&str; 5] = [
             "jwt-bearer",
             "authorization-code",
+            "device-code",
             "refresh-token",
             "client-credentials",
         ];

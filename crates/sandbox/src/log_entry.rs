@@ -67,6 +67,7 @@ pub(crate) fn of_call(
 pub(crate) fn grant_name(wire: &str) -> &str {
     match wire {
         "urn:ietf:params:oauth:grant-type:jwt-bearer" => "jwt-bearer",
+        "urn:ietf:params:oauth:grant-type:device_code" => "device-code",
         "authorization_code" => "authorization-code",
         "refresh_token" => "refresh-token",
         "client_credentials" => "client-credentials",

@@ -25,6 +25,8 @@ pub(crate) const SALESFORCE_PUBLIC: &str =
 pub(crate) const BOLDSIGN_WEB: &str = "5b1f6a52-2f5e-4c59-9f0c-6f6b7c1d2e3f";
 pub(crate) const BOLDSIGN_BATCH: &str = "c0a8e1d4-7b3a-4d2c-8e9f-1a2b3c4d5e6f";
 
+pub(crate) const BOLDSIGN_TELEVISION: &str = "e7d0c2b1-4f3a-4b5c-8d6e-9f8a7b6c5d4e";
+
 pub(crate) const DOCUSIGN_USER: &str = "6f9a6e0c-5f53-4b5c-a5a7-6c9bb4c2bb01";
 pub(crate) const DOCUSIGN_UNCONSENTED: &str = "6f9a6e0c-5f53-4b5c-a5a7-6c9bb4c2bb02";
 pub(crate) const DOCUSIGN_INACTIVE: &str = "6f9a6e0c-5f53-4b5c-a5a7-6c9bb4c2bb03";
@@ -333,6 +335,17 @@ fn apps(keys: &KeyRing) -> Vec<App> {
             awkward(),
             BOLDSIGN_SCOPES,
             &["client_credentials"],
+        ),
+        app(
+            Provider::Boldsign,
+            "Television",
+            BOLDSIGN_TELEVISION,
+            None,
+            BOLDSIGN_SCOPES,
+            &[
+                "urn:ietf:params:oauth:grant-type:device_code",
+                "refresh_token",
+            ],
         ),
     ]
 }

@@ -159,6 +159,10 @@ rows! {
         INVALID_GRANT "invalid_grant" 400 "invalid_grant";
         INVALID_SCOPE "invalid_scope" 400 "invalid_scope";
         UNSUPPORTED_TOKEN_TYPE "unsupported_token_type" 400 "unsupported_token_type";
+        AUTHORIZATION_PENDING "authorization_pending" 400 "authorization_pending";
+        SLOW_DOWN "slow_down" 400 "slow_down";
+        ACCESS_DENIED "access_denied" 400 "access_denied";
+        EXPIRED_TOKEN "expired_token" 400 "expired_token";
     }
 }
 

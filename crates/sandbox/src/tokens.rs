@@ -28,6 +28,18 @@ pub(crate) struct Code {
     pub(crate) spent: bool,
 }
 
+/// A login on another device.
+#[derive(Debug, Clone)]
+pub(crate) struct Device {
+    pub(crate) grant: Grant,
+    pub(crate) user_code: String,
+    pub(crate) issued_at: i64,
+    /// What the person has decided, if anything.
+    pub(crate) allowed: Option<bool>,
+    pub(crate) interval_s: i64,
+    pub(crate) polled_at_ms: i64,
+}
+
 /// A refresh token.
 #[derive(Debug, Clone)]
 pub(crate) struct Refresh {
@@ -60,6 +72,8 @@ pub(crate) struct Access {
 #[derive(Debug, Default)]
 pub(crate) struct Tokens {
     pub(crate) codes: HashMap<String, Code>,
+    /// By device code.
+    pub(crate) devices: HashMap<String, Device>,
     pub(crate) refresh: HashMap<String, Refresh>,
     pub(crate) access: HashMap<String, Access>,
     assertions: HashSet<String>,

@@ -7,6 +7,8 @@ use crate::{
 };
 
 mod authorization;
+mod client;
+mod device;
 mod discovery;
 mod revocation;
 mod token;
@@ -16,6 +18,8 @@ mod userinfo;
 pub(crate) fn handle(world: &mut World, call: &Call) -> Option<Reply> {
     Some(match call.path.as_str() {
         "/connect/authorize" => authorize::handle(world, call, &authorization::VENDOR),
+        "/connect/deviceauthorization" => device::authorize(world, call),
+        "/connect/device" => device::page(world, call),
         "/connect/token" => token::handle(world, call),
         "/connect/userinfo" => userinfo::handle(world, call),
         "/connect/revocation" => revocation::handle(world, call),

@@ -1,6 +1,6 @@
 //! `POST /connect/revocation` (RFC 7009). Unknown tokens are no error. Access tokens stay valid.
 
-use super::token;
+use super::client;
 use crate::{
     exchange::{Call, Reply},
     rows::boldsign as row,
@@ -15,7 +15,7 @@ pub(super) fn handle(world: &mut World, call: &Call) -> Reply {
     let Some(form) = call.form() else {
         return Reply::empty(415);
     };
-    let app = match token::client(world, call, &form) {
+    let app = match client::authenticate(world, call, &form) {
         Ok(app) => app,
         Err(row) => return row.reply(),
     };

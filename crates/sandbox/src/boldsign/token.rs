@@ -1,5 +1,6 @@
 //! `POST /connect/token`. Every error, including `invalid_client`, is a 400.
 
+use super::{client, device};
 use aws_lc_rs::digest;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
@@ -7,7 +8,6 @@ use serde_json::Value;
 use crate::{
     Provider, Rotation,
     authorize::s256,
-    client_auth::{self, Decoding},
     exchange::{Call, Fields, Reply},
     jwt, random,
     registry::App,
@@ -37,12 +37,18 @@ fn grant(world: &mut World, call: &Call) -> Result<Members, Row> {
     if world.policy.strict && form.repeated() {
         return Err(row::INVALID_REQUEST);
     }
-    let app = client(world, call, &form)?;
+    let app = client::authenticate(world, call, &form)?;
     let kind = form
         .one("grant_type")
         .filter(|g| g.len() <= 100)
         .ok_or(row::UNSUPPORTED_GRANT_TYPE)?;
-    if !["authorization_code", "refresh_token", "client_credentials"].contains(&kind) {
+    let known = [
+        "authorization_code",
+        "refresh_token",
+        "client_credentials",
+        device::GRANT,
+    ];
+    if !known.contains(&kind) {
         return Err(row::UNSUPPORTED_GRANT_TYPE);
     }
     if !app.allows(kind) {
@@ -50,6 +56,7 @@ fn grant(world: &mut World, call: &Call) -> Result<Members, Row> {
     }
     match kind {
         "authorization_code" => by_code(world, call, &form, &app),
+        device::GRANT => by_device_code(world, call, &form, &app),
         "refresh_token" => by_refresh_token(world, call, &form, &app),
         _ => by_client_credentials(world, call, &form, &app),
     }
@@ -103,6 +110,22 @@ fn by_code(world: &mut World, call: &Call, form: &Fields, app: &App) -> Result<M
         refresh,
         code.nonce.as_deref(),
     ))
+}
+
+fn by_device_code(
+    world: &mut World,
+    call: &Call,
+    form: &Fields,
+    app: &App,
+) -> Result<Members, Row> {
+    let grant = device::poll(world, form.one("device_code"), app.client_id)?;
+    let mut refresh = None;
+    if grant.scopes.iter().any(|s| s == "offline_access") {
+        let born = world.now();
+        let end = world.refresh_end(born, Some(REFRESH_LIFE_S));
+        refresh = Some(world.issue_refresh(&grant, born, end));
+    }
+    Ok(members(world, call, &grant, refresh, None))
 }
 
 fn by_refresh_token(
@@ -167,25 +190,6 @@ fn by_client_credentials(
         family: world.tokens.family(),
     };
     Ok(members(world, call, &grant, None, None))
-}
-
-/// Authenticates the app. There are no public apps: each must send its secret.
-pub(super) fn client(world: &World, call: &Call, form: &Fields) -> Result<App, Row> {
-    let credentials =
-        client_auth::read(call, form, Decoding::Percent).map_err(|_| row::INVALID_CLIENT)?;
-    let id = credentials
-        .client_id
-        .as_deref()
-        .filter(|id| id.len() <= 100)
-        .unwrap_or_default();
-    let app = world
-        .registry
-        .app(Provider::Boldsign, id)
-        .ok_or(row::INVALID_CLIENT)?;
-    if !credentials.secret_matches(app) || (world.policy.strict && credentials.several) {
-        return Err(row::INVALID_CLIENT);
-    }
-    Ok(app.clone())
 }
 
 fn members(
