@@ -75,7 +75,7 @@ impl PluginFile {
 pub(crate) enum Command {
     /// Print a connection's access token.
     Token(TokenArgs),
-    /// Log in with a browser.
+    /// Log in with a browser, on this machine or on another device.
     Login(LoginArgs),
     /// Print the URL where a user consents to the app.
     Consent(ConsentArgs),
@@ -229,6 +229,9 @@ pub(crate) struct LoginArgs {
     /// is written.
     #[arg(long, conflicts_with_all = ["no_browser", "paste", "port", "timeout"])]
     pub(crate) dry_run: bool,
+    /// Log in on another device, such as a phone: prints a URL and a code to enter there.
+    #[arg(long, conflicts_with_all = ["no_browser", "paste", "port", "timeout"])]
+    pub(crate) device: bool,
     #[command(flatten)]
     pub(crate) browser: BrowserArgs,
 }

@@ -30,7 +30,7 @@ pub(crate) fn with_port_option(error: Error) -> Error {
 }
 
 fn command(error: &Error, connection: &str, grant: GrantKind) -> Option<String> {
-    let has_login = grant == GrantKind::AuthorizationCode;
+    let has_login = matches!(grant, GrantKind::AuthorizationCode | GrantKind::DeviceCode);
     match (error.kind(), error.verdict(), error.setting_name()) {
         (_, Verdict::Reauthorize, _) | (_, _, Some("refresh_token")) if has_login => {
             Some(format!("countersign login {connection}"))
@@ -63,6 +63,11 @@ mod tests {
         for (error, grant, command) in [
             (&login, code, Some("countersign login mine")),
             (&seed, code, Some("countersign login mine")),
+            (
+                &login,
+                GrantKind::DeviceCode,
+                Some("countersign login mine"),
+            ),
             (&login, GrantKind::RefreshToken, None),
             (&seed, GrantKind::RefreshToken, None),
             (&login, GrantKind::JwtBearer, None),

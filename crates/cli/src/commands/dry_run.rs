@@ -1,6 +1,8 @@
 //! `--dry-run`: prints a request instead of sending it.
 
-use countersign_core::{Clock, Connection, DryRun, GrantKind, SystemClock, dry_run, dry_run_login};
+use countersign_core::{
+    Clock, Connection, DryRun, GrantKind, SystemClock, dry_run, dry_run_device_login, dry_run_login,
+};
 
 use crate::args::Global;
 use crate::config;
@@ -22,6 +24,14 @@ pub(super) fn login(connection: &Connection, output: &Output) -> Result<(), Stop
     let redirect_uri = connection.redirect_uri().map(|uri| uri.as_str());
     let request = dry_run_login(connection, redirect_uri.unwrap_or_default())?;
     print(&request, output)
+}
+
+/// Prints the request that starts a connection's login on another device.
+pub(super) fn device_login(connection: &Connection, output: &Output) -> Result<(), Stop> {
+    print(
+        &dry_run_device_login(connection, SystemClock::new().now())?,
+        output,
+    )
 }
 
 fn print(request: &DryRun, output: &Output) -> Result<(), Stop> {

@@ -1,7 +1,7 @@
 //! `countersign login`: opens a browser for a login and stores the tokens.
 
 use countersign::stores::place;
-use countersign_core::{Connection, Error, ErrorKind, GrantKind, StoreSetting, Token};
+use countersign_core::{Client, Connection, Error, ErrorKind, GrantKind, StoreSetting, Token};
 use serde_json::json;
 
 use super::{dry_run, with_extra};
@@ -14,21 +14,27 @@ pub(crate) fn run(global: &Global, args: &LoginArgs, output: &mut Output) -> Res
     if args.dry_run {
         let connection = config::connection(global, &args.name, output)?;
         check_grant(&connection)?;
-        return dry_run::login(&connection, output);
+        return match on_other_device(&connection, args) {
+            true => dry_run::device_login(&connection, output),
+            false => dry_run::login(&connection, output),
+        };
     }
     let config = config::configuration(global)?;
     let client = config::client_of(&config, global, &args.name, output)?;
     let connection = client.connection();
     check_grant(connection)?;
     warn_of_loss(connection, output);
-    let token = visit(
-        connection,
-        &args.browser,
-        &config.secret_variables(),
-        output,
-        |redirect_uri| client.start_login(Some(redirect_uri)),
-        |login, query| client.complete_login(login, query),
-    )?;
+    let token = match on_other_device(connection, args) {
+        true => device(&client, output)?,
+        false => visit(
+            connection,
+            &args.browser,
+            &config.secret_variables(),
+            output,
+            |redirect_uri| client.start_login(Some(redirect_uri)),
+            |login, query| client.complete_login(login, query),
+        )?,
+    };
     let (token, extra) = with_extra(&client, token, output);
     let renewable = client.has_refresh_token()?;
     let missing = connection.scopes_not_granted(&token);
@@ -56,11 +62,43 @@ pub(crate) fn run(global: &Global, args: &LoginArgs, output: &mut Output) -> Res
     output.print_lines(&lines)
 }
 
+fn on_other_device(connection: &Connection, args: &LoginArgs) -> bool {
+    args.device || connection.grant() == GrantKind::DeviceCode
+}
+
+/// Shows where to log in with which code, and waits until the person has decided.
+fn device(client: &Client, output: &mut Output) -> Result<Token, Stop> {
+    let login = client.start_device_login()?;
+    let expires_in = login.expires_in().as_secs();
+    if output.is_json() {
+        output.print_json(&json!({
+            "verification_uri": login.verification_uri(),
+            "verification_uri_complete": login.verification_uri_complete(),
+            "user_code": login.user_code(),
+            "expires_in": expires_in,
+        }))?;
+    } else {
+        output.say("open this URL on any device:");
+        output.say(&format!("  {}", login.verification_uri()));
+        output.say(&format!("and enter this code: {}", login.user_code()));
+        if let Some(url) = login.verification_uri_complete() {
+            output.say("or open this URL, and check that it shows the same code:");
+            output.say(&format!("  {url}"));
+        }
+        output.say(&format!("waiting up to {expires_in} s for the login"));
+    }
+    let token = client.complete_device_login(&login, |wait| {
+        std::thread::sleep(wait);
+        Ok(())
+    })?;
+    Ok(token)
+}
+
 /// Rejects grants without a login, and says what to run instead.
 fn check_grant(connection: &Connection) -> Result<(), Error> {
     let (name, grant) = (connection.name(), connection.grant());
     let instead = match grant {
-        GrantKind::AuthorizationCode => return Ok(()),
+        GrantKind::AuthorizationCode | GrantKind::DeviceCode => return Ok(()),
         GrantKind::JwtBearer => {
             format!("run countersign consent {name}, where its user consents once")
         }
@@ -70,9 +108,6 @@ fn check_grant(connection: &Connection) -> Result<(), Error> {
         GrantKind::RefreshToken => {
             "set grant = \"authorization-code\" to log in, instead of setting refresh_token"
                 .to_owned()
-        }
-        GrantKind::DeviceCode => {
-            "set grant = \"authorization-code\": device-code is not implemented".to_owned()
         }
     };
     let message = format!("connection `{name}`: grant {grant} has no login");

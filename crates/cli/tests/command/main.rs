@@ -4,6 +4,7 @@ mod canary;
 mod configuration;
 mod consent;
 mod device;
+mod device_login;
 mod doctor;
 mod dry_run;
 mod exec;
