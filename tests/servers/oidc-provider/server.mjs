@@ -49,6 +49,14 @@ function clients() {
       response_types: ['code'],
       token_endpoint_auth_method: 'none',
     },
+    {
+      client_id: 'television',
+      application_type: 'native',
+      grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'],
+      redirect_uris: [],
+      response_types: [],
+      token_endpoint_auth_method: 'none',
+    },
   ];
 }
 
@@ -65,6 +73,7 @@ function start(issuer, server) {
     features: {
       clientCredentials: { enabled: true },
       devInteractions: { enabled: true },
+      deviceFlow: { enabled: true },
       registration: { enabled: true },
       resourceIndicators: {
         enabled: true,

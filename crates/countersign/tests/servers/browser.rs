@@ -11,6 +11,18 @@ const MAX_HOPS: usize = 20;
 
 /// Opens the login page, logs in, and consents. Returns the callback's URL.
 pub(crate) fn approve(url: &str, redirect_uri: &str) -> String {
+    let end = visit(url, Some(redirect_uri));
+    end.unwrap_or_else(|page| panic!("the login ended at the page {page}"))
+}
+
+/// Opens the page of a login on another device, confirms its code, logs in, and consents.
+pub(crate) fn approve_device(url: &str) {
+    let page = visit(url, None).expect_err("nothing redirects to an app");
+    assert!(page.contains("Success"), "{page}");
+}
+
+/// Follows redirects and submits forms. Returns the callback's URL, or the page without a form.
+fn visit(url: &str, redirect_uri: Option<&str>) -> Result<String, String> {
     let config = Agent::config_builder()
         .max_redirects(0)
         .http_status_as_error(false)
@@ -24,10 +36,13 @@ pub(crate) fn approve(url: &str, redirect_uri: &str) -> String {
     for _ in 0..MAX_HOPS {
         let location = header(&response, "location");
         response = match location {
-            Some(next) if next.starts_with(redirect_uri) => return next,
+            Some(next) if redirect_uri.is_some_and(|uri| next.starts_with(uri)) => return Ok(next),
             Some(next) => browser.get(&next),
             None => {
                 let page = response.body_mut().read_to_string().unwrap();
+                if !page.contains("<form") {
+                    return Err(page);
+                }
                 browser.submit(&page)
             }
         };
@@ -100,7 +115,7 @@ fn fields(form: &str) -> Vec<(String, String)> {
     let tags = tags.into_iter().flatten();
     let named = tags.filter_map(|tag| {
         let tag = tag.split('>').next()?;
-        let name = attribute(tag, "name").filter(|name| name != "cancel")?;
+        let name = attribute(tag, "name").filter(|name| name != "cancel" && name != "abort")?;
         let value = match name.as_str() {
             "login" | "username" => "joe".to_owned(),
             "password" => "any".to_owned(),

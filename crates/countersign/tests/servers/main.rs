@@ -136,6 +136,42 @@ fn a_login_ends_with_a_rotating_refresh_token_that_can_be_revoked() {
     assert_eq!(error.verdict(), Verdict::Reauthorize, "{error}");
 }
 
+/// The person confirms the code on another device (RFC 8628). The server asks for a slower pace if
+/// a client polls at once, which is not the case here.
+#[test]
+fn a_person_logs_in_on_another_device() {
+    let client = client(&[
+        ("issuer", &SERVER.issuer),
+        ("grant", "device-code"),
+        ("client_id", "television"),
+    ]);
+    let login = client.start_device_login().unwrap();
+    assert!(login.verification_uri().starts_with(&SERVER.issuer));
+    assert!(client.poll_device_login(&login).unwrap().is_none());
+    browser::approve_device(login.verification_uri_complete().unwrap());
+    let first = client.complete_device_login(&login, |_| Ok(())).unwrap();
+    assert_eq!(client.token().unwrap().expose(), first.expose());
+    assert_ne!(client.refresh_now().unwrap().expose(), first.expose());
+    // The code is spent, which the server must notice.
+    let error = client.poll_device_login(&login).unwrap_err();
+    assert_eq!(error.oauth_error(), Some("invalid_grant"), "{error}");
+    assert_eq!(error.verdict(), Verdict::Reauthorize);
+    let revocation = client.forget().unwrap();
+    assert!(matches!(revocation, Revocation::Revoked), "{revocation:?}");
+}
+
+#[test]
+fn a_wrong_app_of_a_device_login_is_explained() {
+    let client = client(&[
+        ("issuer", &SERVER.issuer),
+        ("grant", "device-code"),
+        ("client_id", "native"),
+    ]);
+    let error = client.start_device_login().unwrap_err();
+    assert_eq!(error.oauth_error(), Some("invalid_request"), "{error}");
+    assert_eq!(error.verdict(), Verdict::FixConfiguration);
+}
+
 /// Nobody registered an app: the URL of the API is all there is (RFC 9728, RFC 7591).
 #[test]
 fn the_url_of_an_api_is_enough_for_a_login() {
