@@ -227,11 +227,15 @@ pub(crate) struct LoginArgs {
     pub(crate) name: String,
     /// Print the URL of the login instead of opening it. Secrets are named, not shown, and no file
     /// is written.
-    #[arg(long, conflicts_with_all = ["no_browser", "paste", "port", "timeout"])]
+    #[arg(long, conflicts_with_all = ["no_browser", "paste", "port", "timeout", "account"])]
     pub(crate) dry_run: bool,
     /// Log in on another device, such as a phone: prints a URL and a code to enter there.
     #[arg(long, conflicts_with_all = ["no_browser", "paste", "port", "timeout"])]
     pub(crate) device: bool,
+    /// The account, tenant or site to use, if the login is for several. On a terminal, the command
+    /// asks.
+    #[arg(long, value_name = "ID")]
+    pub(crate) account: Option<String>,
     #[command(flatten)]
     pub(crate) browser: BrowserArgs,
 }

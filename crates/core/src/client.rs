@@ -1,6 +1,7 @@
 //! The client: returns a connection's token from the cache, the store or one request at a time.
 
 mod account;
+mod accounts;
 mod background;
 pub(crate) mod bound;
 mod builder;

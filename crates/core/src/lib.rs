@@ -138,6 +138,7 @@ pub use crate::http::{BodyFormat, Method, Request, Response};
 pub use crate::id_token::{IdToken, IdTokenRules};
 pub use crate::jwks::RemoteJwkSet;
 pub use crate::login::{Login, read_authorization_response};
+pub use crate::lookup::Account;
 pub use crate::loopback::Listener;
 pub use crate::metadata::ServerMetadata;
 pub use crate::pkce::Pkce;

@@ -1,6 +1,10 @@
 //! Lookups: whose a token is, by the rules of the profile.
 
+mod account;
+
 use serde_json::Value;
+
+pub use self::account::Account;
 
 use crate::profile::LookupRules;
 use crate::profile::late::{self, Unfilled, Values};
@@ -81,18 +85,47 @@ fn has_scope(app: App<'_>, token: &Token, rules: &LookupRules) -> bool {
     token.scope().map_or_else(requested, granted)
 }
 
-/// Reads the response to a lookup. `earlier` is the id of the item that the grant had until now.
-pub(crate) fn read(
+/// Which item of a lookup is wanted.
+#[derive(Clone, Copy)]
+pub(crate) enum Wanted<'a> {
+    /// The one that the grant had until now, if none is set.
+    Earlier(Option<&'a str>),
+    /// This one.
+    This(&'a str),
+}
+
+/// Returns the items of the response to a lookup that have an id.
+pub(crate) fn accounts(
     app: App<'_>,
     response: &Response,
     earlier: Option<&str>,
-) -> Result<Found, Error> {
+) -> Result<Vec<Account>, Error> {
+    let document = read_resource_document(app, response)?;
+    let Some(rules) = &app.profile.lookup else {
+        return Ok(Vec::new());
+    };
+    let items = Item::all(rules, &document)?;
+    let chosen = choose(app, rules, &items, Wanted::Earlier(earlier));
+    let chosen = chosen.ok().flatten().and_then(|item| item.id.clone());
+    let accounts = items.into_iter().filter_map(|item| {
+        let id = item.id?;
+        Some(Account {
+            is_chosen: chosen.as_ref() == Some(&id),
+            label: item.label,
+            id,
+        })
+    });
+    Ok(accounts.collect())
+}
+
+/// Reads the response to a lookup.
+pub(crate) fn read(app: App<'_>, response: &Response, wanted: Wanted<'_>) -> Result<Found, Error> {
     let document = read_resource_document(app, response)?;
     let Some(rules) = &app.profile.lookup else {
         return Err(Error::new(ErrorKind::Internal, "there is no lookup"));
     };
     let items = Item::all(rules, &document)?;
-    let chosen = choose(app, rules, &items, earlier)?;
+    let chosen = choose(app, rules, &items, wanted)?;
     let mut values = Extra::new();
     let places = rules.kept.iter().filter_map(|(name, pointer)| {
         let value = pointer.find(chosen?.value)?;
@@ -175,10 +208,33 @@ fn choose<'a, 'b>(
     app: App<'_>,
     rules: &LookupRules,
     items: &'b [Item<'a>],
-    earlier: Option<&str>,
+    wanted: Wanted<'_>,
 ) -> Result<Option<&'b Item<'a>>, Error> {
     let setting = rules.choose.as_ref();
-    let wanted = setting.and_then(|name| app.policy.extra(name));
+    let (this, earlier) = match wanted {
+        Wanted::This(id) => (Some(id), None),
+        Wanted::Earlier(earlier) => (None, earlier),
+    };
+    let set = setting.and_then(|name| app.policy.extra(name));
+    if let (Some(this), Some(set), Some(name)) = (this, set, setting)
+        && !this.eq_ignore_ascii_case(set)
+    {
+        let setting = format!("extra.{name}");
+        let message = format!(
+            "`{setting}` is {}, so {} can't be chosen",
+            on_one_line(set, MAX_NAME),
+            on_one_line(this, MAX_NAME)
+        );
+        return Err(
+            Error::setting(&setting, message).with_hint(format!("change or remove {setting}"))
+        );
+    }
+    if let Some(this) = this {
+        return by_id(items, this)
+            .map(Some)
+            .ok_or_else(|| not_listed(app, items, this));
+    }
+    let wanted = set;
     let same = || by_id(items, earlier?);
     let chosen = match (wanted, items) {
         (Some(wanted), _) => by_id(items, wanted),
@@ -223,6 +279,13 @@ fn choose<'a, 'b>(
             })
         }
     }
+}
+
+fn not_listed(app: App<'_>, items: &[Item<'_>], wanted: &str) -> Error {
+    let vendor = &app.profile.name;
+    let wanted = on_one_line(wanted, MAX_NAME);
+    let message = format!("{vendor} does not list {wanted} for the token");
+    Error::new(ErrorKind::Setting, message).with_hint(format!("choose one of: {}", listed(items)))
 }
 
 /// Returns the item with this id. Ignores case if only one differs by nothing else.

@@ -161,6 +161,13 @@ impl Token {
         self.with(all.collect(), data.usage.clone())
     }
 
+    /// Returns the same token without these values.
+    pub(crate) fn without_extra(&self, values: &Extra) -> Self {
+        let mut extra = self.data.extra.clone();
+        extra.retain(|name, value| values.get(name) != Some(value));
+        self.with(extra, self.data.usage.clone())
+    }
+
     /// Returns the same token, carried like this.
     pub(crate) fn used_by(&self, usage: Option<Usage>) -> Self {
         if usage.is_none() && self.data.usage.is_none() {

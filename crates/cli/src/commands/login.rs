@@ -5,6 +5,7 @@ use countersign_core::{Client, Connection, Error, ErrorKind, GrantKind, StoreSet
 use serde_json::json;
 
 use super::{dry_run, with_extra};
+use crate::account;
 use crate::args::{Global, LoginArgs};
 use crate::browser::visit;
 use crate::config;
@@ -35,6 +36,7 @@ pub(crate) fn run(global: &Global, args: &LoginArgs, output: &mut Output) -> Res
             |login, query| client.complete_login(login, query),
         )?,
     };
+    account::choose(&client, args.account.as_deref(), output)?;
     let (token, extra) = with_extra(&client, token, output);
     let renewable = client.has_refresh_token()?;
     let missing = connection.scopes_not_granted(&token);

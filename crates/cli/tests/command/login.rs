@@ -46,6 +46,29 @@ fn every_login_stores_a_token_that_can_be_refreshed() {
 }
 
 #[test]
+fn the_account_of_the_option_is_chosen_and_stays_with_the_grant() {
+    let setup = Setup::new();
+    setup.config("docusign-code", &[]);
+    let login = ["login", "docusign-code", "--no-browser", "--account"];
+    let second = "f2c7a1d0-3333-4d5a-9a51-3f0d4b6c7a03";
+    let (run, _) = log_in(&setup, &[&login[..], &[second]].concat());
+    let run = run.succeeded();
+    assert!(
+        run.stdout.contains(&format!("account_id: {second}")),
+        "{run:?}"
+    );
+    let reported = setup.run(["token", "docusign-code", "--json", "--force"]);
+    assert_eq!(reported.json()["extra"]["account_id"], second);
+
+    // The login has succeeded, so its token is kept.
+    let (run, _) = log_in(&setup, &[&login[..], &["another"]].concat());
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(run.stderr.contains("does not list another"), "{run:?}");
+    assert!(run.stderr.contains(second), "{run:?}");
+    setup.run(["token", "docusign-code"]).succeeded();
+}
+
+#[test]
 fn json_output_is_the_url_and_then_the_result() {
     let setup = Setup::new();
     let redirect_uri = format!("http://127.0.0.1:{}/callback", free_port());

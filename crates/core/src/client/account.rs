@@ -2,6 +2,7 @@
 
 use super::Inner;
 use super::record::Record;
+use crate::lookup::Wanted;
 use crate::{Connection, Error, ErrorKind, Extra, Secret, StoreKey, jws};
 
 impl Inner {
@@ -30,7 +31,7 @@ impl Inner {
         };
         let mut known = before.identity.clone().unwrap_or_default();
         known.extend(before.token.iter().flat_map(|token| token.extra().clone()));
-        let found = self.request_identity(token, None)?;
+        let found = self.request_identity(token, Wanted::Earlier(None))?;
         let mut now = found.map(|found| found.values).unwrap_or_default();
         now.extend(token.extra().clone());
         match are_same(&known, &now) {

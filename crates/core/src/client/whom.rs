@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::persistence::Loaded;
 use super::record::{Record, identity_mark};
 use super::{Client, Inner};
-use crate::lookup::{self, Found};
+use crate::lookup::{self, Found, Wanted};
 use crate::profile::late;
 use crate::responses::Redactor;
 use crate::{Error, ErrorKind, Extra, Source, Token, Verdict};
@@ -52,7 +52,7 @@ impl Inner {
         }
         let same_grant = record.grant.as_ref() == Some(&token.data().grant);
         let earlier = record.choice.filter(|_| same_grant);
-        match self.request_identity(token, earlier.as_deref())? {
+        match self.request_identity(token, Wanted::Earlier(earlier.as_deref()))? {
             None => Ok(token.extra().clone()),
             Some(found) => {
                 self.keep_identity(token, &found, mark);
@@ -64,7 +64,7 @@ impl Inner {
     pub(super) fn request_identity(
         &self,
         token: &Token,
-        earlier: Option<&str>,
+        wanted: Wanted<'_>,
     ) -> Result<Option<Found>, Error> {
         let connection = self.resolved()?;
         let (app, provider) = (connection.app(), connection.provider());
@@ -82,7 +82,7 @@ impl Inner {
             .send_request(&request)
             .map_err(|error| vendor(error.into_error()))?;
         let found = match by_profile {
-            true => lookup::read(app, &response, earlier),
+            true => lookup::read(app, &response, wanted),
             false => provider.read_identity(app, &response).map(|values| Found {
                 values,
                 choice: None,
@@ -97,11 +97,19 @@ impl Inner {
     /// Stores whom the token is for, unless somebody has logged in since.
     ///
     /// Errors are ignored, because the identity can be requested again.
-    fn keep_identity(&self, token: &Token, found: &Found, mark: String) {
-        // What a lookup found belongs to the token: its headers may need it.
+    pub(super) fn keep_identity(&self, token: &Token, found: &Found, mark: String) {
+        let same_grant = |record: &Record| record.grant.as_ref() == Some(&token.data().grant);
+        let loaded = self.persistence.load().ok();
+        let version = loaded.as_ref().map(|loaded| loaded.version);
+        let record = loaded.and_then(|loaded| loaded.record).filter(same_grant);
+        // What a lookup found belongs to the token: its headers may need it. It replaces what an
+        // earlier lookup found for another account.
         let by_profile = self.shared.connection.profile().lookup.is_some();
+        let earlier = record.as_ref().and_then(|record| record.identity.clone());
         let with_found = |token: &Token| match by_profile {
-            true => token.with_extra(&found.values),
+            true => token
+                .without_extra(&earlier.clone().unwrap_or_default())
+                .with_extra(&found.values),
             false => token.clone(),
         };
         let is_same = |other: &Token| other.secret() == token.secret();
@@ -112,11 +120,7 @@ impl Inner {
         {
             self.show(&with_found(&shown));
         }
-        let Ok(loaded) = self.persistence.load() else {
-            return;
-        };
-        let same_grant = |record: &Record| record.grant.as_ref() == Some(&token.data().grant);
-        if let Some(mut record) = loaded.record.filter(same_grant) {
+        if let (Some(version), Some(mut record)) = (version, record) {
             record.token = record.token.map(|stored| match is_same(&stored) {
                 true => with_found(&stored),
                 false => stored,
@@ -124,7 +128,7 @@ impl Inner {
             record.identity = Some(found.values.clone());
             record.identity_of = Some(mark);
             record.choice = found.choice.clone().or(record.choice);
-            self.persistence.try_write(loaded.version, &record);
+            self.persistence.try_write(version, &record);
         }
     }
 

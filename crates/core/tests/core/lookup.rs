@@ -526,3 +526,67 @@ fn the_url_of_a_lookup_is_filled_in_and_checked() {
     assert!(error.message().contains("needs `kept.me`"), "{error}");
     assert!(asked(&format!("{api}/{{kept.me}}"), "..").is_err());
 }
+
+#[test]
+fn an_account_can_be_chosen_after_the_login_and_stays_chosen() {
+    let three = || {
+        let all = [site("1", "one"), site("2", "two"), site("3", "three")];
+        Ok(response(200, sites(&all)))
+    };
+    let connect = || vendor(SITES, &[]);
+    let token = json!({"access_token": "t", "expires_in": 3600});
+    let bench = bench(
+        connect(),
+        [Ok(response(200, token)), three(), three(), three()],
+    );
+    let found = bench.client.accounts().unwrap();
+    let shown: Vec<_> = found
+        .iter()
+        .map(|it| (it.id.as_str(), it.label.as_deref().unwrap(), it.is_chosen))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("1", "one", false),
+            ("2", "two", false),
+            ("3", "three", false)
+        ]
+    );
+    let error = bench.client.choose_account("4").unwrap_err();
+    assert_eq!(error.message(), "Plain does not list 4 for the token");
+    assert!(error.hint().unwrap().contains("2 (two)"), "{error:?}");
+
+    let chosen = bench.client.choose_account("2").unwrap();
+    assert_eq!(chosen["site_id"], "2");
+    assert_eq!(bench.client.identity().unwrap()["site_id"], "2");
+    assert_eq!(bench.client.token().unwrap().extra()["site_id"], "2");
+
+    // Another process, and another choice.
+    let other = bench_with(connect(), [three(), three(), three()], bench.store.clone());
+    assert_eq!(other.client.identity().unwrap()["site_id"], "2");
+    let found = other.client.accounts().unwrap();
+    assert!(found[1].is_chosen && !found[0].is_chosen);
+    assert_eq!(other.client.choose_account("3").unwrap()["site_id"], "3");
+    assert_eq!(other.client.identity().unwrap()["site_id"], "3");
+    assert_eq!(other.client.token().unwrap().extra()["site_id"], "3");
+
+    // A setting overrides the choice.
+    let set = vendor(SITES, &[("extra.site", "1")]);
+    let token = json!({"access_token": "t", "expires_in": 3600});
+    let set = self::bench(set, [Ok(response(200, token)), three(), three()]);
+    let error = set.client.choose_account("2").unwrap_err();
+    assert_eq!(error.setting_name(), Some("extra.site"), "{error}");
+    assert!(set.client.accounts().unwrap()[0].is_chosen);
+}
+
+#[test]
+fn a_vendor_without_accounts_lists_none() {
+    let bench = bench(crate::support::client_credentials(), []);
+    assert!(bench.client.accounts().unwrap().is_empty());
+    let error = bench.client.choose_account("1").unwrap_err();
+    assert!(
+        error.message().contains("has no accounts to choose from"),
+        "{error}"
+    );
+    assert!(bench.script.requests().is_empty());
+}
