@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use countersign_core::jws::{self, VerificationKey};
 use countersign_core::{
-    Clock, Connection, Form, PresentedGrant, ManualClock, PrivateKey, Profile, Response, Settings,
+    Clock, Connection, Form, ManualClock, PresentedGrant, PrivateKey, Profile, Response, Settings,
     SystemRandom, read_token_response, token_request,
 };
 use ring::signature::{
