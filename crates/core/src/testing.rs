@@ -32,9 +32,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 pub use crate::ManualClock;
 use crate::{
-    Algorithm, CallbackSigner, Client, Connection, Error, ErrorKind, MemoryStore, Profile,
-    Provider, Random, Request, Response, SendError, Settings, Store, SystemRandom, Transport,
-    from_profile,
+    Algorithm, CallbackSigner, Client, Connection, Error, ErrorKind, Grant, LoginOptions,
+    MemoryStore, Profile, Provider, Random, Request, Response, SendError, Settings, Store,
+    SystemRandom, Transport, from_profile,
 };
 
 /// The profile of the made-up vendor Acme. It has every grant, and refresh tokens that rotate.
@@ -189,6 +189,49 @@ pub fn client_of(
         transport,
         store,
     }
+}
+
+/// Creates the grant `acme/42` of a web app's client, after a login.
+///
+/// It has the access token `t1` for an hour and the refresh token `r1`. Later requests get these
+/// responses, in order.
+///
+/// # Example
+///
+/// ```
+/// use countersign_core::testing;
+///
+/// let grant = testing::grant([Ok(testing::rotated_response("t2", "r2", 3600))]);
+/// assert_eq!(grant.token()?.expose(), "t1");
+/// assert_eq!(grant.refresh_now()?.expose(), "t2");
+/// # Ok::<(), countersign_core::Error>(())
+/// ```
+///
+/// # Panics
+///
+/// If the login fails, which is a fault of this module.
+pub fn grant(responses: impl IntoIterator<Item = Result<Response, SendError>>) -> Grant {
+    let connection = connection([
+        ("grant", "authorization-code"),
+        ("client_id", "app"),
+        ("client_secret", "s3cret"),
+        ("redirect_uri", "https://app.example/callback"),
+    ]);
+    let first = Ok(rotated_response("t1", "r1", 3600));
+    let responses = std::iter::once(first).chain(responses);
+    let store = Arc::new(MemoryStore::new());
+    let test = client_of(
+        connection.expect("the settings are valid"),
+        responses,
+        store,
+    );
+    let grant = test.client.grant("acme/42").expect("the ID is valid");
+    let begun = grant.begin_login(&LoginOptions::new());
+    let begun = begun.expect("a login can begin");
+    let callback = format!("/callback?code=c0de&state={}", begun.state);
+    let finished = grant.finish_login(&callback, &begun.saved);
+    finished.expect("the login succeeds");
+    grant
 }
 
 /// Returns the response to a successful token request.

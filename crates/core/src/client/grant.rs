@@ -102,6 +102,16 @@ fn has_no_principals(kind: GrantKind) -> Error {
 
 impl Grant {
     /// Returns whose grant it is.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::testing;
+    ///
+    /// # let grant = testing::grant([]);
+    /// assert_eq!(grant.id().as_str(), "acme/42");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn id(&self) -> &GrantId {
         &self.id
     }
@@ -138,6 +148,17 @@ impl Grant {
     ///
     /// As [`Client::token`]. With the verdict `reauthorize`, the person has to connect the account
     /// again.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::testing;
+    ///
+    /// # let grant = testing::grant([]);
+    /// // After a login, until the person or the vendor ends the grant.
+    /// assert_eq!(grant.token()?.expose(), "t1");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn token(&self) -> Result<Token, Error> {
         self.client.token()
     }
@@ -166,6 +187,16 @@ impl Grant {
     /// # Errors
     ///
     /// As [`Grant::token`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::testing;
+    ///
+    /// # let grant = testing::grant([Ok(testing::rotated_response("t2", "r2", 3600))]);
+    /// assert_eq!(grant.refresh_now()?.expose(), "t2");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn refresh_now(&self) -> Result<Token, Error> {
         self.client.refresh_now()
     }
@@ -182,16 +213,49 @@ impl Grant {
     }
 
     /// Like [`Client::peek`], for this principal.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::testing;
+    ///
+    /// # let grant = testing::grant([]);
+    /// assert_eq!(grant.peek(None).unwrap().expose(), "t1");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn peek(&self, min_valid: Option<Duration>) -> Option<Token> {
         self.client.peek(min_valid)
     }
 
     /// Like [`Client::cached`], for this principal.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::testing;
+    ///
+    /// # let grant = testing::grant([]);
+    /// assert!(grant.cached().is_some());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn cached(&self) -> Option<Cached> {
         self.client.cached()
     }
 
     /// Like [`Client::invalidate`], for this principal.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::testing;
+    ///
+    /// # let grant = testing::grant([Ok(testing::rotated_response("t2", "r2", 3600))]);
+    /// let token = grant.token()?;
+    /// // An API answered 401.
+    /// grant.invalidate(&token);
+    /// assert_eq!(grant.token()?.expose(), "t2");
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn invalidate(&self, token: &Token) {
         self.client.invalidate(token);
     }
@@ -220,6 +284,17 @@ impl Grant {
     /// # Errors
     ///
     /// As [`Client::force_forget`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::testing;
+    ///
+    /// # let grant = testing::grant([]);
+    /// grant.force_forget()?;
+    /// assert!(grant.token().is_err());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn force_forget(&self) -> Result<Revocation, Error> {
         self.client.force_forget()
     }
@@ -238,6 +313,16 @@ impl Grant {
     /// # Errors
     ///
     /// As [`Client::events`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::testing;
+    ///
+    /// # let grant = testing::grant([]);
+    /// assert!(!grant.events()?.is_empty());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn events(&self) -> Result<Vec<Event>, Error> {
         self.client.events()
     }
@@ -247,6 +332,16 @@ impl Grant {
     /// # Errors
     ///
     /// As [`Client::has_refresh_token`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::testing;
+    ///
+    /// # let grant = testing::grant([]);
+    /// assert!(grant.has_refresh_token()?);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn has_refresh_token(&self) -> Result<bool, Error> {
         self.client.has_refresh_token()
     }
@@ -256,11 +351,33 @@ impl Grant {
     /// # Errors
     ///
     /// As [`Client::refresh_token_expires_at`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::testing;
+    ///
+    /// # let grant = testing::grant([]);
+    /// // The vendor does not say.
+    /// assert_eq!(grant.refresh_token_expires_at()?, None);
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn refresh_token_expires_at(&self) -> Result<Option<i64>, Error> {
         self.client.refresh_token_expires_at()
     }
 
     /// Like [`Client::unsaved`], for this principal.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::testing;
+    ///
+    /// # let grant = testing::grant([]);
+    /// // Every refresh token is in the store.
+    /// assert!(grant.unsaved().is_none());
+    /// # Ok::<(), countersign_core::Error>(())
+    /// ```
     pub fn unsaved(&self) -> Option<Error> {
         self.client.unsaved()
     }

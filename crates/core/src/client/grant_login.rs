@@ -40,6 +40,14 @@ impl LoginOptions {
     }
 
     /// Sets the redirect URI. Defaults to the connection's.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::LoginOptions;
+    ///
+    /// let options = LoginOptions::new().redirect_uri("https://app.example/other");
+    /// ```
     #[must_use]
     pub fn redirect_uri(mut self, redirect_uri: impl Into<String>) -> Self {
         self.redirect_uri = Some(redirect_uri.into());
@@ -50,6 +58,14 @@ impl LoginOptions {
     ///
     /// [`Grant::begin_login`] rejects everything else, and [`FinishedLogin::return_to`] returns it,
     /// so that nobody can turn the callback into an open redirect.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::LoginOptions;
+    ///
+    /// let options = LoginOptions::new().return_to("/reports?year=2026");
+    /// ```
     #[must_use]
     pub fn return_to(mut self, path: impl Into<String>) -> Self {
         self.return_to = Some(path.into());
@@ -58,6 +74,14 @@ impl LoginOptions {
 
     /// Sets the parameter `prompt` (OpenID Connect Core section 3.1.2.1). Overrides the setting
     /// `authorize.prompt`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::LoginOptions;
+    ///
+    /// let options = LoginOptions::new().prompt("consent");
+    /// ```
     #[must_use]
     pub fn prompt(mut self, prompt: impl Into<String>) -> Self {
         self.prompt = Some(prompt.into());
@@ -66,6 +90,14 @@ impl LoginOptions {
 
     /// Sets the parameter `login_hint` (OpenID Connect Core section 3.1.2.1), such as an email
     /// address. Overrides the setting `authorize.login_hint`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::LoginOptions;
+    ///
+    /// let options = LoginOptions::new().login_hint("jo@example.com");
+    /// ```
     #[must_use]
     pub fn login_hint(mut self, login_hint: impl Into<String>) -> Self {
         self.login_hint = Some(login_hint.into());
@@ -74,6 +106,14 @@ impl LoginOptions {
 
     /// Sets within which time the login must be finished. Defaults to 10 minutes; the maximum is
     /// one day.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::LoginOptions;
+    ///
+    /// let options = LoginOptions::new().lifetime(std::time::Duration::from_secs(120));
+    /// ```
     #[must_use]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
@@ -84,6 +124,14 @@ impl LoginOptions {
     ///
     /// If another account comes back, or the vendor says too little to tell, the login fails and
     /// the grant stays as it is. It has no effect on a grant without tokens.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use countersign_core::LoginOptions;
+    ///
+    /// let options = LoginOptions::new().expect_same_account(true);
+    /// ```
     #[must_use]
     pub fn expect_same_account(mut self, expect_same_account: bool) -> Self {
         self.expect_same_account = expect_same_account;
