@@ -40,6 +40,8 @@ const (
 	// GrantAuthorizationCode: a person's login in a browser (RFC 6749 section 4.1), with PKCE (RFC
 	// 7636).
 	GrantAuthorizationCode GrantType = "authorization-code"
+	// GrantDeviceCode: a person's login on another device (RFC 8628).
+	GrantDeviceCode GrantType = "device-code"
 	// GrantRefreshToken: a refresh token obtained elsewhere (RFC 6749 section 6).
 	GrantRefreshToken GrantType = "refresh-token"
 	// GrantClientCredentials: the app's own credentials (RFC 6749 section 4.4).

@@ -46,9 +46,8 @@ func TestEventTypesAreThoseOfTheCore(t *testing.T) {
 
 func TestGrantTypesAreThoseOfTheCore(t *testing.T) {
 	known := []string{
-		string(GrantJWTBearer), string(GrantAuthorizationCode), string(GrantRefreshToken), string(GrantClientCredentials),
-		// Reserved, but not implemented.
-		"device-code",
+		string(GrantJWTBearer), string(GrantAuthorizationCode), string(GrantRefreshToken),
+		string(GrantClientCredentials), string(GrantDeviceCode),
 	}
 	if core := declared(t, "choices.rs", `GrantKind, "grant", {`, `(?m)= "([a-z-]+)",$`); !slices.Equal(known, core) {
 		t.Errorf("the core has %v", core)

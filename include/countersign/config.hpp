@@ -26,6 +26,7 @@ inline namespace v0 {
 enum class GrantType {
     jwt_bearer,
     authorization_code,
+    device_code,
     refresh_token,
     client_credentials,
 };
@@ -35,6 +36,7 @@ constexpr std::string_view name(GrantType grant) noexcept {
     switch (grant) {
         case GrantType::jwt_bearer: return "jwt-bearer";
         case GrantType::authorization_code: return "authorization-code";
+        case GrantType::device_code: return "device-code";
         case GrantType::refresh_token: return "refresh-token";
         case GrantType::client_credentials: return "client-credentials";
     }

@@ -76,6 +76,9 @@ class ClosingTest {
         client.close(Duration.ofMillis(PREMATURE_MS));
         Duration took = Duration.ofNanos(System.nanoTime() - begun);
         assertTrue(took.compareTo(Client.DRAIN.dividedBy(2)) < 0, () -> "it waited again, " + took + " in all");
+        // The request goes on, and its token is stored.
+        release.countDown();
+        assertStored();
     }
 
     @Test
